@@ -1,0 +1,39 @@
+# setup  environment in .venv          demo   setup + the whole pipeline on the demo data set
+# test   lint, types and every test    check  the same without the slow tests (under a minute)
+# deps   code dependencies of each stage, written into dvc.yaml          clean  remove caches
+PY ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: setup demo test check deps clean
+
+setup: .venv/.ok
+
+.venv/.ok: pyproject.toml constraints.txt
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed, $(PY) is older: make $(MAKECMDGOALS) PY=python3.12"; exit 1; }
+	@test -x .venv/bin/pip || $(PY) -m venv .venv \
+	  || { rm -rf .venv; echo "no venv module: sudo apt install python3-venv (Debian, Ubuntu), then again"; exit 1; }
+	.venv/bin/pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	dvc repro
+
+test: setup
+	ruff check
+	ruff format --check
+	mypy
+	pytest -n 2
+
+check: setup
+	ruff check
+	ruff format --check
+	mypy
+	pytest -n 2 -m 'not slow'
+
+deps: setup
+	python -m tests.closure --write
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""One script per DVC stage: read parameters, load artifacts, one core call, write artifacts."""

@@ -1,0 +1,85 @@
+"""Stage check: every key of params.yaml and dataset.yaml, before anything is computed.
+
+All stages that start work depend on `params.ok`, so a misspelt key or a wrong type stops
+`dvc repro` within a second. The file's content never changes: a right change of a number reruns
+this stage and then only those stages that track the number.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.launch import launch
+from wtal_core.errors import ParamsError
+from wtal_core.params import load_yaml, read_facts, read_overrides, read_params, read_run
+from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.dataset import DatasetParams, SnippetParams
+from wtal_core.schema.encoders import ClipParams, I3dParams
+from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
+from wtal_core.schema.localize import LocalizeParams
+from wtal_core.schema.losses import LossParams
+from wtal_core.schema.pseudo_labels import PseudoLabelParams
+from wtal_core.schema.strict import check_keys
+from wtal_core.schema.thresholds import ThresholdParams
+from wtal_core.schema.training import StepParams, WarmUpParams
+from wtal_core.schema.video import FlowParams, VideoParams
+from wtal_core.schema.world import WorldParams
+
+PARAMS: dict[str, type] = {
+    "thresholds": ThresholdParams,
+    "cbp": CbpParams,
+    "vlp": VlpParams,
+    "warm_up": WarmUpParams,
+    "b_step": StepParams,
+    "f_step": StepParams,
+    "pseudo_labels": PseudoLabelParams,
+    "loss": LossParams,
+    "localize": LocalizeParams,
+    "summary": SummaryParams,
+    "world": WorldParams,
+}
+FACTS: dict[str, type] = {
+    "dataset": DatasetParams,
+    "video": VideoParams,
+    "snippet": SnippetParams,
+    "flow": FlowParams,
+    "i3d": I3dParams,
+    "clip": ClipParams,
+    "evaluation": EvaluationParams,
+}
+RUN = ("dataset", "seed", "max_bad_fraction", "rounds")
+# A data set may differ from params.yaml in these, and names each of them, {} for "in nothing":
+# the stages track `method.<section>` one by one.
+METHOD = ("cbp", "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize")
+
+
+def check(params_yaml: Path, dataset_yaml: Path) -> None:
+    """Raise ParamsError for the first thing that is wrong in the two files."""
+    check_keys(load_yaml(params_yaml), [*RUN, *PARAMS], str(params_yaml))
+    read_run(params_yaml)
+    check_keys(load_yaml(dataset_yaml), [*FACTS, "method"], str(dataset_yaml))
+    for section, cls in FACTS.items():
+        read_facts(dataset_yaml, section, cls)
+    overrides = read_overrides(dataset_yaml)
+    check_keys(overrides, METHOD, f"{dataset_yaml}: method")
+    for section in METHOD:
+        if section not in overrides:
+            raise ParamsError(
+                f"{dataset_yaml}: method.{section} is missing; write `{section}: {{}}`"
+            )
+    for section, cls in PARAMS.items():
+        read_params(params_yaml, dataset_yaml, section, cls)
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
+    params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
+) -> None:
+    """Check every parameter; write DATA/params.ok when all are right."""
+    check(params, data / "dataset.yaml")
+    (data / "params.ok").write_text("every parameter is known, of its type and in range\n")
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,1 @@
+"""Tests of wtal, laid out as wtal_core is."""

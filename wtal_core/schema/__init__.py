@@ -1,0 +1,1 @@
+"""Frozen dataclasses: one section of the parameters each, free of torch."""
