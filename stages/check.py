@@ -15,7 +15,7 @@ from wtal_core.errors import ParamsError
 from wtal_core.params import load_yaml, read_facts, read_overrides, read_params, read_run
 from wtal_core.schema.branches import CbpParams, VlpParams
 from wtal_core.schema.dataset import DatasetParams, SnippetParams
-from wtal_core.schema.encoders import ClipParams, I3dParams
+from wtal_core.schema.encoders import ClipParams, ClipPretrainParams, I3dParams, I3dPretrainParams
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
 from wtal_core.schema.localize import LocalizeParams
 from wtal_core.schema.losses import LossParams
@@ -38,6 +38,8 @@ PARAMS: dict[str, type] = {
     "localize": LocalizeParams,
     "summary": SummaryParams,
     "world": WorldParams,
+    "pretrain_i3d": I3dPretrainParams,
+    "pretrain_clip": ClipPretrainParams,
 }
 FACTS: dict[str, type] = {
     "dataset": DatasetParams,

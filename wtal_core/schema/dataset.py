@@ -1,7 +1,7 @@
 """Facts of a data set (`dataset.yaml`) and the run-wide keys of `params.yaml`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _ROUND = re.compile(r"r(0|[1-9][0-9]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -46,7 +46,7 @@ class RunParams:
     dataset: str = "demo"
     seed: int = 0
     max_bad_fraction: float = 0.05
-    rounds: dict[str, str] | None = None
+    rounds: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.dataset):
@@ -55,7 +55,7 @@ class RunParams:
             raise ValueError(f"seed {self.seed} must not be negative")
         if not 0 <= self.max_bad_fraction <= 1:
             raise ValueError(f"max_bad_fraction {self.max_bad_fraction} must lie in 0..1")
-        check_rounds(self.rounds or {})
+        check_rounds(self.rounds)
 
 
 def check_rounds(rounds: dict[str, str]) -> None:
