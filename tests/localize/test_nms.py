@@ -1,0 +1,90 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wtal_core.localize.nms import soft_nms, suppress
+from wtal_core.segments import Segments
+
+SIGMA = 0.3
+
+
+def test_by_hand():
+    seg_N2 = np.array([[0.0, 4.0], [0.0, 2.0], [10.0, 12.0]])
+    kept, score = soft_nms(seg_N2, np.array([0.9, 0.8, 0.5]), SIGMA)
+    assert kept.tolist() == [0, 2, 1]  # .8 falls below .5
+    np.testing.assert_allclose(score, [0.9, 0.5, 0.8 * math.exp(-0.25 / 0.3)])
+
+
+def test_equal_scores_keep_the_order_of_the_input():
+    seg_N2 = np.array([[8.0, 9.0], [0.0, 1.0], [4.0, 5.0]])
+    assert soft_nms(seg_N2, np.array([0.5, 0.5, 0.5]), SIGMA)[0].tolist() == [0, 1, 2]
+
+
+def test_min_score_ends_it():
+    seg_N2 = np.array([[0.0, 4.0], [0.0, 4.0]])
+    kept, score = soft_nms(seg_N2, np.array([0.9, 0.8]), SIGMA, min_score=0.05)
+    assert kept.tolist() == [0]
+    assert score.tolist() == [0.9]
+
+
+def test_nothing_in_nothing_out():
+    kept, score = soft_nms(np.zeros((0, 2)), np.zeros(0), SIGMA)
+    assert (len(kept), len(score)) == (0, 0)
+    assert len(suppress(Segments.empty(), SIGMA)) == 0
+
+
+def _slow(segments, scores, sigma):
+    """The published loop: take the best, lower the rest, in plain Python."""
+    left = [[i, *segments[i], scores[i]] for i in range(len(scores))]
+    out = []
+    while left:
+        best = max(left, key=lambda row: (row[3], -row[0]))
+        left.remove(best)
+        out.append((best[0], best[3]))
+        for row in left:
+            shared = max(0.0, min(best[2], row[2]) - max(best[1], row[1]))
+            union = (best[2] - best[1]) + (row[2] - row[1]) - shared
+            row[3] *= math.exp(-((shared / union if union else 0.0) ** 2) / sigma)
+    return out
+
+
+_ROWS = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 6), st.integers(1, 5)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(_ROWS, st.floats(0.1, 2), st.integers(1, 5))
+def test_agrees_with_a_slow_loop_and_stopping_early_is_exact(rows, sigma, top):
+    seg_N2 = np.array([[s, s + n] for s, n, _ in rows], dtype=float)
+    score_N = np.array([v / 5 for *_, v in rows])
+    slow = _slow(seg_N2.tolist(), score_N.tolist(), sigma)
+    kept, score = soft_nms(seg_N2, score_N, sigma)
+    np.testing.assert_allclose(score, [value for _, value in slow], rtol=1e-9)
+    assert sorted(kept.tolist()) == list(range(len(rows)))
+    first, first_score = soft_nms(seg_N2, score_N, sigma, top=top)
+    assert first.tolist() == kept[:top].tolist()
+    assert first_score.tolist() == score[:top].tolist()
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9))
+def test_disjoint_segments_are_only_sorted(scores):
+    # one threshold gives runs that never overlap: soft-NMS then changes no score
+    seg_N2 = np.array([[3.0 * i, 3.0 * i + 2] for i in range(len(scores))])
+    kept, score = soft_nms(seg_N2, np.array(scores), SIGMA)
+    assert score.tolist() == sorted(scores, reverse=True)
+    np.testing.assert_array_equal(np.array(scores)[kept], score)
+
+
+def test_classes_do_not_suppress_each_other():
+    proposals = Segments.build(
+        ["v"] * 4, ["a", "b", "a", "b"], [0, 0, 0, 5], [4, 4, 4, 6], [0.9, 0.8, 0.7, 0.6]
+    )
+    kept = suppress(proposals, SIGMA, top=3)
+    assert kept.label.tolist() == ["a", "b", "b"]
+    np.testing.assert_allclose(kept.score, [0.9, 0.8, 0.6])
+    everything = suppress(proposals, SIGMA)
+    assert everything.score[-1] == pytest.approx(0.7 * math.exp(-1 / SIGMA))

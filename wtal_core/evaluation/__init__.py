@@ -1,0 +1,1 @@
+"""The metrics: detection and pseudo-label quality."""

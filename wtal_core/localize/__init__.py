@@ -1,0 +1,1 @@
+"""From class scores per snippet to segments in seconds."""

@@ -1,0 +1,52 @@
+"""Gaussian soft non-maximum suppression of segments in time.
+
+Letters: N segments of one video and class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wtal_core.segments import Floats, Segments, tiou_NM
+
+
+def soft_nms(
+    seg_N2: Floats, score_N: Floats, sigma: float, min_score: float = 0.0, top: int | None = None
+) -> tuple[NDArray[np.intp], Floats]:
+    """Keep segments best first, lowering what overlaps a kept one: score *= exp(-tIoU²/sigma).
+
+    Bodla et al. 2017 [softNMS], in continuous time. Returns the kept indices and their lowered
+    scores. Of equal scores the one that comes first in the input is kept first. Stops at `top`
+    kept segments, which is exact because scores only fall, or below `min_score`.
+    """
+    left_N = np.array(score_N, dtype=np.float64)
+    n_keep = len(left_N) if top is None else min(top, len(left_N))
+    kept: list[int] = []
+    kept_score: list[float] = []
+    for _ in range(n_keep):
+        best = int(np.argmax(left_N))  # the first of equals
+        if left_N[best] < min_score:
+            break
+        kept.append(best)
+        kept_score.append(float(left_N[best]))
+        left_N *= np.exp(-(tiou_NM(seg_N2[best : best + 1], seg_N2)[0] ** 2) / sigma)
+        left_N[best] = -np.inf
+    return np.array(kept, dtype=np.intp), np.array(kept_score)
+
+
+def suppress(
+    proposals: Segments, sigma: float, min_score: float = 0.0, top: int | None = None
+) -> Segments:
+    """Soft-NMS of the proposals of one video, class by class; best score first, at most `top`.
+
+    Equal scores keep the order of the input.
+    """
+    parts: list[Segments] = []
+    for label in dict.fromkeys(proposals.label.tolist()):
+        one = proposals.take(proposals.label == label)
+        kept, score = soft_nms(one.seg_N2, one.score, sigma, min_score, top)
+        best = one.take(kept)
+        parts.append(Segments(best.video, best.label, best.start_s, best.end_s, score))
+    joined = Segments.join(parts)
+    return joined.take(np.argsort(-joined.score, kind="stable")[:top])
