@@ -1,0 +1,1 @@
+"""Frozen feature extractors: the two-stream I3D and CLIP."""

@@ -1,0 +1,121 @@
+"""Pre-trains a narrow I3D as a classifier of trimmed clips.
+
+N clips, F frames, H W pixels, C input channels (3: RGB, 2: flow), K motions.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from wtal_core.encoders.i3d import InceptionI3d
+from wtal_core.schema.encoders import I3dPretrainParams
+from wtal_core.synthetic.augment import brighten, displace, split
+
+log = logging.getLogger(__name__)
+
+
+def pretrain_i3d(
+    clips: np.ndarray, labels: np.ndarray, params: I3dPretrainParams, seed: int
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights of `InceptionI3d(C, params.width, K)` and its curves, equal for equal input and seed.
+
+    clips: (N, F, H, W, C), uint8 or float in [-1, 1]; labels: (N,) int, every one of 0..K-1.
+    The log holds per epoch `loss` and `accuracy` on the training clips, and once `holdout_accuracy`.
+    Raises ValueError for shapes or labels that do not fit.
+    """
+    classes = _check(clips, labels)
+    clips_t, labels_t = torch.from_numpy(clips), torch.from_numpy(labels).long()
+    generator = torch.Generator().manual_seed(seed)
+    train, held_out = split(len(clips), params.holdout, generator)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = InceptionI3d(clips.shape[-1], params.width, classes, params.dropout)
+        model = model.to(memory_format=torch.channels_last_3d)
+        record = _train(model, clips_t, labels_t, train, params, generator)
+    record["holdout_accuracy"] = accuracy(
+        model, clips_t[held_out], labels_t[held_out], params.batch
+    )
+    log.info("I3D: accuracy on held-out clips %.3f", record["holdout_accuracy"])
+    return {k: v.detach().contiguous() for k, v in model.state_dict().items()}, record
+
+
+@torch.no_grad()
+def accuracy(
+    model: InceptionI3d, clips: torch.Tensor, labels: torch.Tensor, batch: int
+) -> float | None:
+    """Share of the clips that get their label in evaluation mode; None without clips."""
+    if not len(clips):
+        return None
+    model.eval()
+    right = [
+        model.logits(clip_input(c)).argmax(1) == y
+        for c, y in zip(clips.split(batch), labels.split(batch), strict=True)
+    ]
+    return float(torch.cat(right).float().mean())
+
+
+def clip_input(clips: torch.Tensor) -> torch.Tensor:
+    """Clips (B, F, H, W, C) as I3D takes them: float32 (B, C, F, H, W) in [-1, 1].
+
+    uint8 is RGB in 0..255, or flow quantised with 128 for no motion and ±127 for the bound.
+    """
+    if clips.dtype == torch.uint8:
+        values = clips.float()
+        clips = values / 127.5 - 1 if clips.shape[-1] == 3 else ((values - 128) / 127).clamp(-1, 1)
+    return clips.permute(0, 4, 1, 2, 3)
+
+
+def _train(
+    model: InceptionI3d,
+    clips: torch.Tensor,
+    labels: torch.Tensor,
+    train: torch.Tensor,
+    params: I3dPretrainParams,
+    generator: torch.Generator,
+) -> dict[str, Any]:
+    optimiser = torch.optim.AdamW(model.parameters(), params.lr, weight_decay=params.weight_decay)
+    steps = -(-len(train) // params.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, params.lr, total_steps=steps * params.epochs
+    )
+    record: dict[str, Any] = {"loss": [], "accuracy": []}
+    for epoch in range(params.epochs):
+        model.train()
+        total, right = 0.0, 0
+        order = train[torch.randperm(len(train), generator=generator)]
+        # Batches of equal size: a last batch of one clip would upset BatchNorm.
+        for chosen in order.tensor_split(steps):
+            batch = clip_input(displace(clips[chosen], params.shift, generator))
+            if clips.shape[-1] == 3:
+                batch = brighten(batch, params.brightness, generator)
+            logits = model.logits(batch)
+            loss = F.cross_entropy(logits, labels[chosen], label_smoothing=params.label_smoothing)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += float(loss.detach()) * len(chosen)
+            right += int((logits.argmax(1) == labels[chosen]).sum())
+        record["loss"].append(total / len(train))
+        record["accuracy"].append(right / len(train))
+        log.info(
+            "I3D epoch %d: loss %.3f accuracy %.3f", epoch, total / len(train), right / len(train)
+        )
+    return record
+
+
+def _check(clips: np.ndarray, labels: np.ndarray) -> int:
+    if clips.ndim != 5 or len(clips) != len(labels) or clips.shape[-1] not in (2, 3):
+        raise ValueError(
+            f"pre-training I3D takes clips (N, F, H, W, 2 or 3) and N labels: "
+            f"got {clips.shape = }, {labels.shape = }"
+        )
+    classes = int(labels.max()) + 1
+    if labels.min() < 0 or len(np.unique(labels)) != classes:
+        raise ValueError(f"labels must be 0..K-1 with none left out: got {np.unique(labels)}")
+    return classes
