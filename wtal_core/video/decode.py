@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -72,13 +73,13 @@ def probe(path: Path) -> VideoInfo:
         stream = _video_stream(container, path)
         for frame in _frames(container, stream, Tally()):
             height, width = _upright(np.empty((frame.height, frame.width)), frame).shape
-            duration = stream.duration * stream.time_base if stream.duration else 0
+            duration = (stream.duration or 0) * float(stream.time_base or 0)
             return VideoInfo(
                 width=width,
                 height=height,
                 fps=float(stream.average_rate or 0),
                 frames=stream.frames,
-                duration_s=float(duration or (container.duration or 0) / av.time_base),
+                duration_s=duration or (container.duration or 0) / av.time_base,
                 codec=stream.codec_context.name,
                 stream=stream.index,
             )
@@ -196,7 +197,9 @@ def _opened(path: Path) -> InputContainer:
         raise _cannot_open(path, err) from err
     if lacking > _MAX_BROKEN * (size + lacking):
         container.close()
-        raise BadVideo("E106", str(path), f"the file ends early: {lacking} bytes are missing", _COPY)
+        raise BadVideo(
+            "E106", str(path), f"the file ends early: {lacking} bytes are missing", _COPY
+        )
     return container
 
 
@@ -305,9 +308,10 @@ def _timed(
 
 def _upright(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     """Apply the display matrix [a b; c d]: x' = a x + c y, y' = b x + d y, y pointing down."""
-    if SideData.DISPLAYMATRIX not in frame.side_data:
+    side_data: Any = frame.side_data  # PyAV's stub does not know its keys
+    if SideData.DISPLAYMATRIX not in side_data:
         return picture
-    matrix = np.frombuffer(bytes(frame.side_data[SideData.DISPLAYMATRIX]), "<i4")
+    matrix = np.frombuffer(bytes(side_data[SideData.DISPLAYMATRIX]), "<i4")
     a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
     if abs(a) < abs(b):
         picture = picture.swapaxes(0, 1)

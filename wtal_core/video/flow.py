@@ -1,6 +1,7 @@
 """Optical flow between two frames, and its 8-bit form."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +20,7 @@ _DIS_PRESETS = {
 _SMALLEST_SIDE = 16
 
 
-def compute_flow(
-    gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParams = FlowParams()
-) -> np.ndarray:
+def compute_flow(gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParams) -> np.ndarray:
     """Displacement of every pixel from `gray_prev` to `gray_next`.
 
     Takes two (H, W) uint8 pictures; returns (H, W, 2) float32 in pixels, x (right) then y (down).
@@ -82,10 +81,11 @@ def to_pixels(levels: np.ndarray, bound: float) -> np.ndarray:
     return levels.astype(np.float32) * np.float32(2 * bound / 255) - np.float32(bound)
 
 
-def _engine(params: FlowParams) -> cv2.DenseOpticalFlow:
+def _engine(params: FlowParams) -> Any:  # OpenCV's stubs lack both constructors
+    constructors: Any = cv2
     if params.method == "dis":
-        return cv2.DISOpticalFlow_create(_DIS_PRESETS[params.preset])
-    return cv2.optflow.DualTVL1OpticalFlow_create(
+        return constructors.DISOpticalFlow_create(_DIS_PRESETS[params.preset])
+    return constructors.optflow.DualTVL1OpticalFlow_create(
         tau=params.time_step,
         lambda_=params.attachment,
         theta=params.tightness,

@@ -82,9 +82,7 @@ def read_flow_at(path: Path, indices: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.stack([_apart(p) for p in _pictures_at(path, indices, "gray")])
 
 
-def _write(
-    path: Path, pictures: Iterator[np.ndarray], fps: float, layout: str, stored: str
-) -> int:
+def _write(path: Path, pictures: Iterator[np.ndarray], fps: float, layout: str, stored: str) -> int:
     first = next(pictures, None)
     if first is None:
         raise ValueError(f"no frames to write to {path}")
@@ -116,7 +114,7 @@ def _write(
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` write a temporary file, then give it its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         fill(temporary)
         os.replace(temporary, path)
