@@ -3,9 +3,7 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from wtal_core.atomic import fresh_folder
 from wtal_core.errors import WtalError
 
 FORMAT = "wtal-checkpoint-1"
@@ -46,13 +45,9 @@ def save_checkpoint(
         "meta": dict(meta),
     }
     text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
-    fresh.chmod(0o755)  # mkdtemp's 0700 would keep a shared DVC cache from being read
-    _write_synced(fresh / WEIGHTS, weights)
-    _write_synced(fresh / META, text.encode())
-    _swap(fresh, folder)
+    with fresh_folder(folder) as fresh:
+        (fresh / WEIGHTS).write_bytes(weights)
+        (fresh / META).write_text(text, encoding="utf-8")
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -122,30 +117,3 @@ class Resume:
 
     def _epochs(self) -> list[int]:
         return sorted(int(p.name[6:]) for p in self.folder.glob("epoch-[0-9]*") if p.is_dir())
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Rename `fresh` to `folder`; what stood there is moved aside first, then deleted."""
-    aside = fresh.with_suffix(".old.tmp")
-    if folder.exists():
-        folder.rename(aside)
-    fresh.rename(folder)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Delete what a killed save of this very checkpoint left behind."""
-    for orphan in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(orphan, ignore_errors=True)

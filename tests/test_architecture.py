@@ -1,0 +1,201 @@
+"""The import rules: which room may know which, and where each third-party package lives."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.closure import ROOT, closure, imported_modules, own_imports
+
+LIBRARY = sorted((ROOT / "wtal_core").rglob("*.py"))
+STAGES = sorted((ROOT / "stages").glob("*.py"))
+COMMANDS = sorted((ROOT / "wtal_cli").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+SOURCES = [*LIBRARY, *STAGES, *COMMANDS]
+
+# A room may import rooms of a smaller number, and itself.
+LAYERS = {
+    "training": 5,
+    "branches": 4,
+    "losses": 4,
+    "pseudo_labels": 4,
+    "localize": 4,
+    "encoders": 4,
+    "video": 4,
+    "evaluation": 4,
+    "synthetic": 5,
+    "pooling": 3,
+    "segments": 2,
+    "grid": 1,
+}
+DISK = ("atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items")
+# Known by everyone: no computing and no files in them.
+OPEN = ("schema", "errors")
+LONE = ("vision_compat",)
+
+THIRD_PARTY = {
+    "cv2": ("wtal_core/video/", "wtal_core/synthetic/"),
+    "av": ("wtal_core/video/", "wtal_core/synthetic/"),
+    "open_clip": ("wtal_core/encoders/clip.py",),
+    "timm": (),
+    "torchvision": ("wtal_core/vision_compat.py",),
+    "zarr": ("wtal_core/store.py",),
+    "numcodecs": ("wtal_core/store.py",),
+    "yaml": ("wtal_core/params.py",),
+    "safetensors": ("wtal_core/checkpoint.py",),
+    "typer": ("stages/", "wtal_cli/"),
+    "matplotlib": ("stages/", "wtal_cli/"),
+    "dvc": (),
+    "pydantic": (),
+    "pickle": (),
+    "shelve": (),
+    "marshal": (),
+    "dill": (),
+    "joblib": (),
+}
+TORCH_FREE = (
+    "grid", "segments", "annotations", "ground_truth", "store", "schema", "evaluation", "params",
+    "items", "errors",
+)  # fmt: skip
+GROUND_TRUTH_READERS = ("stages/evaluate.py", "stages/summary.py")
+VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "tools")
+LONGEST = 300
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(path: Path) -> str:
+    """The part right under wtal_core: `wtal_core/losses/mil.py` and `wtal_core/grid.py`."""
+    return path.relative_to(ROOT / "wtal_core").parts[0].removesuffix(".py")
+
+
+def third_party(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_modules(path)}
+
+
+def test_the_rules_know_every_room() -> None:
+    rooms = {room_of(path) for path in LIBRARY} - {"__init__"}
+    assert rooms <= {*LAYERS, *DISK, *OPEN, *LONE}
+    assert len(LIBRARY) > 30
+    assert len(STAGES) > 10
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_a_room_imports_only_what_lies_below(path: Path) -> None:
+    room = room_of(path)
+    for imported in own_imports(path):
+        assert imported.is_relative_to(ROOT / "wtal_core"), f"the library imports {imported}"
+        other = room_of(imported)
+        if other in (room, *OPEN):
+            continue
+        assert room not in OPEN, f"{room} is open to everyone, so it imports no room: {other}"
+        if room in DISK:
+            assert other in (*DISK, "segments", "grid"), f"the disk layer imports {other}"
+        elif other in DISK:
+            raise AssertionError(f"{room} computes, stages read and write: {other}")
+        elif other not in LONE:
+            assert LAYERS[other] < LAYERS[room], f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("path", STAGES, ids=name_of)
+def test_no_stage_imports_a_stage(path: Path) -> None:
+    stages = {name_of(f) for f in own_imports(path) if f.is_relative_to(ROOT / "stages")}
+    assert stages <= {"stages/launch.py"}
+    assert not any(f.is_relative_to(ROOT / "wtal_cli") for f in own_imports(path))
+
+
+def test_branches_are_independent() -> None:
+    shared = {"output.py", "transformer.py"}
+    for path in (ROOT / "wtal_core/branches").glob("*.py"):
+        siblings = {f.name for f in own_imports(path) if f.parent == path.parent}
+        assert siblings <= shared, f"{path.name} imports {siblings - shared}"
+
+
+def test_training_receives_its_branch() -> None:
+    for path in (ROOT / "wtal_core/training").glob("*.py"):
+        taken = {name_of(f) for f in own_imports(path) if room_of(f) == "branches"}
+        assert taken <= {"wtal_core/branches/output.py"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_third_party_packages_have_their_rooms(path: Path) -> None:
+    for package in third_party(path) & THIRD_PARTY.keys():
+        assert name_of(path).startswith(THIRD_PARTY[package] or "nowhere"), package
+
+
+@pytest.mark.parametrize("room", TORCH_FREE)
+def test_torch_free_rooms(room: str) -> None:
+    """Through every import: a bad key is named before torch could even load."""
+    for path in (p for p in LIBRARY if room_of(p) == room):
+        heavy = {name_of(f) for f in closure(path) if third_party(f) & {"torch", "open_clip"}}
+        assert not heavy
+
+
+def test_the_metric_sees_segments_and_numpy_only() -> None:
+    for path in (p for p in LIBRARY if room_of(p) == "evaluation"):
+        assert {room_of(f) for f in own_imports(path)} <= {"evaluation", "segments", "grid", *OPEN}
+
+
+def test_ground_truth_is_read_by_evaluation_alone() -> None:
+    """The wall of weak supervision, as an import rule: directly and through other files."""
+    target = ROOT / "wtal_core/ground_truth.py"
+    assert {name_of(p) for p in STAGES if target in closure(p)} == set(GROUND_TRUTH_READERS)
+    for path in LIBRARY:
+        assert target not in own_imports(path), f"{name_of(path)} reads the ground truth"
+
+
+def test_labels_and_ground_truth_do_not_know_each_other() -> None:
+    """Only the name of ground_truth.json in a stage's source would slip past the imports."""
+    for path in STAGES:
+        text = path.read_text(encoding="utf-8")
+        if "ground_truth" in text:
+            assert name_of(path) in (*GROUND_TRUTH_READERS, "stages/demo_world.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_read_can_run_code(path: Path) -> None:
+    """No eval, no yaml.load, no torch.load, no pickled arrays, no shell."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert called not in ("eval", "exec", "compile", "__import__", "os.system", "os.popen")
+        assert called not in ("torch.load", "torch.save", "torch.hub.load", "torch.compile.load")
+        assert called not in ("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load")
+        for word in node.keywords:
+            given = ast.unparse(word.value)
+            assert (word.arg, given) not in (("allow_pickle", "True"), ("shell", "True"))
+
+
+def test_the_one_yaml_loader_is_the_safe_one() -> None:
+    """params.py adds refusals to SafeLoader, so it calls no function of yaml."""
+    tree = ast.parse((ROOT / "wtal_core/params.py").read_text(encoding="utf-8"))
+    bases = [
+        ast.unparse(base)
+        for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases
+    ]  # fmt: skip
+    assert bases == ["yaml.SafeLoader"]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
+def test_files_are_short_and_name_a_noun(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert path.stem not in VAGUE
+    assert path.parent.name not in VAGUE
+    if path not in TESTS:
+        assert len(lines) <= LONGEST, f"{len(lines)} lines: split it by noun"
+        assert ast.get_docstring(ast.parse("\n".join(lines))), "say in a line what lives here"
+    if path.name == "__init__.py":
+        assert len(lines) == 1
+
+
+@pytest.mark.parametrize("path", [p for p in STAGES if p.name != "__init__.py"], ids=name_of)
+def test_stages_are_thin(path: Path) -> None:
+    """No tensor arithmetic, no try, no global state: at most about 60 lines of code."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.name not in ("launch.py", "check.py"):
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.Try)]
+        assert "launch(main)" in path.read_text(encoding="utf-8")
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.Global)]
