@@ -1,5 +1,8 @@
+"""labels.json and the predictions' JSON: what is read, what is refused."""
+
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +20,13 @@ LABELS = {
 }
 
 
-def _write(folder, tree):
+def _write(folder: Path, tree: Any) -> Any:
     path = folder / "file.json"
     path.write_text(tree if isinstance(tree, str) else json.dumps(tree))
     return path
 
 
-def test_labels(tmp_path):
+def test_labels(tmp_path: Path) -> None:
     labels = read_labels(_write(tmp_path, LABELS))
     assert labels.classes == ("jump", "run", "swim")
     assert [video.id for video in labels.videos("train")] == ["v1", "v2"]
@@ -42,7 +45,9 @@ def test_labels(tmp_path):
         ("t1", {"labels": ["run"]}, r"videos\['t1'\] is a test video"),
     ],
 )
-def test_a_bad_entry_is_named(tmp_path, video, change, message):
+def test_a_bad_entry_is_named(
+    tmp_path: Path, video: str, change: dict[str, Any], message: str
+) -> None:
     tree = json.loads(json.dumps(LABELS))
     tree["videos"][video].update(change)
     with pytest.raises(WtalError, match=message) as caught:
@@ -60,22 +65,22 @@ def test_a_bad_entry_is_named(tmp_path, video, change, message):
         ([], "needs 'classes'"),
     ],
 )
-def test_a_file_of_another_kind(tmp_path, tree, message):
+def test_a_file_of_another_kind(tmp_path: Path, tree: Any, message: str) -> None:
     with pytest.raises(WtalError, match=message):
         read_labels(_write(tmp_path, tree))
 
 
-def test_no_file(tmp_path):
+def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(WtalError, match="no such file"):
         read_labels(tmp_path / "labels.json")
 
 
-def test_multi_hot_refuses_unknown_names():
+def test_multi_hot_refuses_unknown_names() -> None:
     with pytest.raises(ValueError, match="'fly' is none of the 3 classes"):
         multi_hot([["jump"], ["fly"]], ("jump", "run", "swim"))
 
 
-def test_predictions_survive_writing(tmp_path):
+def test_predictions_survive_writing(tmp_path: Path) -> None:
     path = tmp_path / "predictions.json"
     found = Segments.build(
         ["w", "v", "w"], ["run", "jump", "jump"], [0.1, 1 / 3, 2], [4, 5.5, 3], [0.2, 0.5, 0.7]
@@ -92,12 +97,12 @@ def test_predictions_survive_writing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["predictions.json"]
 
 
-def test_no_predictions_at_all(tmp_path):
+def test_no_predictions_at_all(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.json", Segments.empty(), ["v"])
     assert len(read_predictions(tmp_path / "p.json")) == 0
 
 
-def test_predictions_of_unlisted_videos_are_not_written(tmp_path):
+def test_predictions_of_unlisted_videos_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'x'"):
         write_predictions(tmp_path / "p.json", Segments.build(["x"], ["a"], [0], [1]), ["v"])
     assert list(tmp_path.iterdir()) == []
@@ -114,6 +119,6 @@ def test_predictions_of_unlisted_videos_are_not_written(tmp_path):
         ('{"label": "a", "score": 1, "segment": [5, 1]}', "ends before it starts"),
     ],
 )
-def test_a_bad_prediction_is_named(tmp_path, item, message):
+def test_a_bad_prediction_is_named(tmp_path: Path, item: str, message: str) -> None:
     with pytest.raises(WtalError, match=message):
         read_predictions(_write(tmp_path, f'{{"results": {{"v": [{item}]}}}}'))

@@ -1,3 +1,7 @@
+"""Snippet, frame and second, by hand and by property."""
+
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +18,7 @@ GRIDS = st.builds(
 )
 
 
-def test_a_run_of_snippets_in_seconds():
+def test_a_run_of_snippets_in_seconds() -> None:
     grid = SnippetGrid(fps=25, window=16, stride=16)
     assert grid.start_s(3) == pytest.approx(1.92)
     assert grid.end_s(5) == pytest.approx(3.84)
@@ -22,7 +26,7 @@ def test_a_run_of_snippets_in_seconds():
     assert grid.centre_frame(2) == 40
 
 
-def test_seconds_to_snippet_coordinate_as_detectors_of_the_field_do_it():
+def test_seconds_to_snippet_coordinate_as_detectors_of_the_field_do_it() -> None:
     grid = SnippetGrid(fps=1, window=4, stride=2)
     np.testing.assert_allclose(grid.index(np.array([0.0, 2.0, 4.0])), [-1.0, 0.0, 1.0])
 
@@ -31,11 +35,11 @@ def test_seconds_to_snippet_coordinate_as_detectors_of_the_field_do_it():
     ("n_frames", "expected"),
     [(1, 1), (15, 1), (16, 1), (19, 1), (20, 2), (31, 4), (32, 5), (33, 5)],
 )
-def test_count_with_overlapping_windows(n_frames, expected):
+def test_count_with_overlapping_windows(n_frames: int, expected: float) -> None:
     assert SnippetGrid(fps=25, window=16, stride=4).count(n_frames) == expected
 
 
-def test_the_offset_moves_everything():
+def test_the_offset_moves_everything() -> None:
     grid = SnippetGrid(fps=10, window=4, stride=4, offset=6)
     assert grid.start_s(0) == pytest.approx(0.6)
     assert grid.centre_frame(1) == 12
@@ -43,7 +47,7 @@ def test_the_offset_moves_everything():
 
 
 @given(GRIDS, st.integers(1, 2000))
-def test_all_windows_fit_and_one_more_would_not(grid, n_frames):
+def test_all_windows_fit_and_one_more_would_not(grid: SnippetGrid, n_frames: int) -> None:
     count = grid.count(n_frames)
     last = grid.offset + (count - 1) * grid.stride + grid.window
     assert count == 1 or last <= n_frames
@@ -51,18 +55,18 @@ def test_all_windows_fit_and_one_more_would_not(grid, n_frames):
 
 
 @given(GRIDS, st.floats(-50, 5000))
-def test_index_inverts_centre(grid, i):
+def test_index_inverts_centre(grid: SnippetGrid, i: float) -> None:
     assert grid.index(grid.centre_s(i)) == pytest.approx(i, abs=1e-6)
 
 
 @given(GRIDS, st.integers(0, 500))
-def test_snippets_tile_the_time(grid, i):
+def test_snippets_tile_the_time(grid: SnippetGrid, i: int) -> None:
     assert grid.end_s(i) == pytest.approx(grid.start_s(i + 1))
     assert grid.start_s(i) < grid.end_s(i)
 
 
 @given(GRIDS)
-def test_a_grid_survives_its_own_dictionary(grid):
+def test_a_grid_survives_its_own_dictionary(grid: SnippetGrid) -> None:
     assert SnippetGrid.from_dict(grid.to_dict()) == grid
 
 
@@ -70,12 +74,12 @@ def test_a_grid_survives_its_own_dictionary(grid):
     "wrong",
     [{"fps": 0}, {"fps": float("nan")}, {"window": 0}, {"stride": 0}, {"offset": -1}],
 )
-def test_an_impossible_grid_is_refused(wrong):
+def test_an_impossible_grid_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="snippet grid needs"):
         SnippetGrid(**{"fps": 25.0, "window": 16, "stride": 16, **wrong})
 
 
-def test_no_frames_and_missing_facts_are_refused():
+def test_no_frames_and_missing_facts_are_refused() -> None:
     with pytest.raises(ValueError, match="n_frames = 0"):
         SnippetGrid(25, 16, 16).count(0)
     with pytest.raises(ValueError, match="stride"):

@@ -1,4 +1,8 @@
+"""ground_truth.json: what is read, what is refused."""
+
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -6,7 +10,7 @@ from wtal_core.errors import WtalError
 from wtal_core.ground_truth import read_ground_truth
 
 
-def _write(folder, annotations, duration=20.0):
+def _write(folder: Path, annotations: list[dict[str, Any]], duration: float = 20.0) -> Any:
     database = {
         "v": {"subset": "test", "duration": duration, "annotations": annotations},
         "w": {
@@ -25,7 +29,7 @@ def _write(folder, annotations, duration=20.0):
     return path
 
 
-def test_reading_one_subset(tmp_path):
+def test_reading_one_subset(tmp_path: Path) -> None:
     truth = read_ground_truth(_write(tmp_path, [{"segment": [1, 20.05], "label": "a"}]), "test")
     assert truth.durations == {"v": 20.0, "w": 9.5}
     assert truth.segments.video.tolist() == ["v", "w", "w"]
@@ -45,7 +49,7 @@ def test_reading_one_subset(tmp_path):
         ([1], "needs a segment"),
     ],
 )
-def test_a_bad_instance_is_named(tmp_path, segment, message):
+def test_a_bad_instance_is_named(tmp_path: Path, segment: list[float], message: str) -> None:
     good = {"segment": [0, 1], "label": "a"}
     path = _write(tmp_path, [good, {"segment": segment, "label": "a"}])
     with pytest.raises(WtalError, match=message) as caught:
@@ -53,7 +57,7 @@ def test_a_bad_instance_is_named(tmp_path, segment, message):
     assert "database['v'].annotations[1]" in str(caught.value)
 
 
-def test_other_faults(tmp_path):
+def test_other_faults(tmp_path: Path) -> None:
     with pytest.raises(WtalError, match="duration above 0"):
         read_ground_truth(_write(tmp_path, [], duration=0), "test")
     with pytest.raises(WtalError, match="subset 'val'"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wtal_core.atomic import fresh_file
 from wtal_core.errors import WtalError
 from wtal_core.segments import Segments
 
@@ -114,9 +114,8 @@ def write_predictions(
             }
         )
     tree = {"version": "1.0", "results": results, "external_data": dict(external_data or {})}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    partial.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with fresh_file(path) as fresh:
+        fresh.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

@@ -1,63 +1,72 @@
+"""Average precision: by hand, against plain Python, and against a published table."""
+
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wtal_core.evaluation.detection import PROTOCOLS, average_precision, evaluate_detections
+from wtal_core.evaluation.detection import (
+    PROTOCOLS,
+    Protocol,
+    average_precision,
+    evaluate_detections,
+)
 from wtal_core.segments import Segments
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 TIOUS = (0.3, 0.5, 0.7)
+Rows = list[Any]
 
 
-def _table(rows):
+def _table(rows: Rows) -> Any:
     """Segments from (video, label, start, end[, score]) rows."""
-    columns = list(zip(*rows, strict=True)) if rows else [[]] * 5
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[]] * 5
     return Segments.build(*columns)
 
 
-def _ap(predictions, truth, tious=TIOUS, protocol="activitynet"):
+def _ap(predictions: Rows, truth: Rows, tious: Any = TIOUS, protocol: str = "activitynet") -> Any:
     return evaluate_detections(_table(predictions), _table(truth), tious, protocol).ap_CK
 
 
-def test_one_hit_in_two():
+def test_one_hit_in_two() -> None:
     truth = [("v", "a", 0, 10), ("v", "a", 20, 30)]
     # tIoU 1 and, a duplicate, .5 with the same instance: false
     found = [("v", "a", 0, 10, 0.9), ("v", "a", 0, 5, 0.8)]
     np.testing.assert_allclose(_ap(found, truth), [[0.5, 0.5, 0.5]])
 
 
-def test_a_duplicate_may_take_the_next_best_instance():
+def test_a_duplicate_may_take_the_next_best_instance() -> None:
     truth = [("v", "a", 0, 10), ("v", "a", 4, 14)]
     # both overlap the first instance more; 7/13 with the other one is left to the second
     found = [("v", "a", 0, 10, 0.9), ("v", "a", 1, 11, 0.8)]
     np.testing.assert_allclose(_ap(found, truth), [[1.0, 1.0, 0.5]])
 
 
-def test_an_instance_is_locked_at_each_threshold_apart():
+def test_an_instance_is_locked_at_each_threshold_apart() -> None:
     truth = [("v", "a", 0, 10)]
     # the better ranked reaches .4 only, so at .5 the instance is still free for the second
     found = [("v", "a", 0, 4, 0.9), ("v", "a", 0, 8, 0.8)]
     np.testing.assert_allclose(_ap(found, truth), [[1.0, 0.5, 0.5]])
 
 
-def test_reaching_the_threshold_is_enough_unless_the_protocol_is_strict():
+def test_reaching_the_threshold_is_enough_unless_the_protocol_is_strict() -> None:
     truth, found = [("v", "a", 0, 10)], [("v", "a", 0, 5, 1.0)]
     assert _ap(found, truth, [0.5]).tolist() == [[1.0]]
     assert _ap(found, truth, [0.5], "thumos14").tolist() == [[0.0]]
 
 
-def test_who_chooses_differs_between_protocols():
+def test_who_chooses_differs_between_protocols() -> None:
     truth = [("v", "a", 0, 10)]
     found = [("v", "a", 0, 8, 0.9), ("v", "a", 0, 10, 0.8)]
     assert _ap(found, truth, [0.5]).tolist() == [[1.0]]  # the better ranked takes the instance
     assert _ap(found, truth, [0.5], "thumos14").tolist() == [[0.5]]  # the instance takes the other
 
 
-def test_predictions_where_the_class_does_not_occur_are_false():
+def test_predictions_where_the_class_does_not_occur_are_false() -> None:
     truth = [("v", "a", 0, 10), ("w", "b", 0, 10)]
     found = [("w", "a", 0, 10, 0.9), ("x", "a", 0, 10, 0.8), ("v", "a", 0, 10, 0.7)]
     result = evaluate_detections(_table(found), _table(truth), [0.5])
@@ -67,14 +76,14 @@ def test_predictions_where_the_class_does_not_occur_are_false():
     assert result.unknown_labels == ()
 
 
-def test_a_label_without_instances_is_named_and_left_out():
+def test_a_label_without_instances_is_named_and_left_out() -> None:
     truth, found = [("v", "a", 0, 10)], [("v", "jmup", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)]
     result = evaluate_detections(_table(found), _table(truth), [0.5])
     assert result.unknown_labels == ("jmup",)
     assert result.map() == {0.5: 1.0}
 
 
-def test_equal_scores_rank_by_video_then_by_order():
+def test_equal_scores_rank_by_video_then_by_order() -> None:
     truth = [("v", "a", 0, 10)]
     first = [("w", "a", 0, 10, 0.5), ("v", "a", 0, 10, 0.5), ("u", "a", 0, 10, 0.5)]
     np.testing.assert_allclose(_ap(first, truth, [0.5]), [[0.5]])  # u (false), v (hit), w
@@ -83,7 +92,7 @@ def test_equal_scores_rank_by_video_then_by_order():
     np.testing.assert_allclose(_ap(same[::-1], truth, [0.5]), [[1.0]])
 
 
-def test_envelope_by_hand():
+def test_envelope_by_hand() -> None:
     # ranks: hit miss hit miss miss hit; 4 instances. Precision at hits 1, 2/3, 1/2
     hit_KN = np.array([[1, 0, 1, 0, 0, 1]], dtype=bool)
     assert average_precision(hit_KN, ~hit_KN, 4, True) == pytest.approx((1 + 2 / 3 + 1 / 2) / 4)
@@ -93,7 +102,7 @@ def test_envelope_by_hand():
     assert average_precision(hit_KN, ~hit_KN, 2, False) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
-def test_ambiguous_intervals_spare_misses_only():
+def test_ambiguous_intervals_spare_misses_only() -> None:
     truth = _table([("v", "a", 0, 10)])
     found = _table([("v", "a", 20, 30, 0.9), ("w", "a", 20, 30, 0.8), ("v", "a", 0, 10, 0.7)])
     ignored = _table([("v", "x", 5, 21)])
@@ -101,7 +110,7 @@ def test_ambiguous_intervals_spare_misses_only():
     assert result.ap_CK.tolist() == [[0.5]]  # only the one of w stands before the hit
 
 
-def test_averages():
+def test_averages() -> None:
     truth, found = [("v", "a", 0, 10)], [("v", "a", 0, 5.5, 1.0)]
     result = evaluate_detections(_table(found), _table(truth), [0.3, 0.4, 0.5, 0.6, 0.7])
     assert result.average(0.3, 0.7, 0.1) == pytest.approx(3 / 5)
@@ -109,11 +118,11 @@ def test_averages():
         result.average(0.1, 0.7, 0.1)
 
 
-def test_no_predictions_score_zero():
+def test_no_predictions_score_zero() -> None:
     assert _ap([], [("v", "a", 0, 10)]).tolist() == [[0.0, 0.0, 0.0]]
 
 
-def test_what_cannot_be_evaluated_is_refused():
+def test_what_cannot_be_evaluated_is_refused() -> None:
     one = _table([("v", "a", 0, 10)])
     with pytest.raises(ValueError, match="no ground-truth segment"):
         evaluate_detections(one, Segments.empty(), [0.5])
@@ -123,14 +132,14 @@ def test_what_cannot_be_evaluated_is_refused():
         evaluate_detections(one, one, [0.0])
 
 
-def _slow_ap(found, truth, label, tiou, rules):
+def _slow_ap(found: Rows, truth: Rows, label: str, tiou: float, rules: Protocol) -> Any:
     """One class and threshold in plain Python, straight from the rules."""
     found = [row for row in found if row[1] == label]
     rank = sorted(range(len(found)), key=lambda i: (-found[i][4], found[i][0], i))
     found = [found[i] for i in rank]
     truth = [row for row in truth if row[1] == label]
 
-    def overlap(a, b):
+    def overlap(a: Any, b: Any) -> float:
         if a[0] != b[0]:
             return 0.0
         shared = max(0.0, min(a[3], b[3]) - max(a[2], b[2]))
@@ -147,9 +156,9 @@ def _slow_ap(found, truth, label, tiou, rules):
             taken.add(best)
             hits.add(i if by_prediction else best)
     precision, seen = [], 0
-    for rank, _ in enumerate(found):
-        seen += rank in hits
-        precision.append(seen / (rank + 1))
+    for place in range(len(found)):
+        seen += place in hits
+        precision.append(seen / (place + 1))
     if rules.interpolated:
         precision = [max(precision[i:]) for i in range(len(precision))]
     return sum(precision[i] for i in hits) / len(truth)
@@ -167,7 +176,7 @@ _FOUND = st.tuples(st.sampled_from("uvw"), st.sampled_from("abc"), _TIME, st.int
     st.lists(_TRUTH, min_size=1, max_size=9),
     st.sampled_from(sorted(PROTOCOLS)),
 )
-def test_agrees_with_taking_turns_in_plain_python(found, truth, protocol):
+def test_agrees_with_taking_turns_in_plain_python(found: Rows, truth: Rows, protocol: str) -> None:
     found = [(v, c, *t, s / 4) for v, c, t, s in found]
     truth = [(v, c, *t) for v, c, t in truth]
     tious = (0.2, 0.5, 0.75)
@@ -178,18 +187,18 @@ def test_agrees_with_taking_turns_in_plain_python(found, truth, protocol):
 
 
 @given(st.lists(_TRUTH, min_size=1, max_size=9, unique_by=lambda r: r))
-def test_the_truth_itself_is_perfect(truth):
+def test_the_truth_itself_is_perfect(truth: Rows) -> None:
     truth = [(v, c, s, e + 1) for v, c, (s, e) in truth]
     assert (_ap([(*row, 1.0) for row in truth], truth) == 1).all()
 
 
 @pytest.mark.reference
-def test_autoloc_on_thumos14_as_published():
+def test_autoloc_on_thumos14_as_published() -> None:
     folder = REFERENCE / "detections" / "autoloc_thumos14"
     if not folder.is_dir():
         pytest.skip("the reference data is not here")
 
-    def read(name, *columns):
+    def read(name: str, *columns: Any) -> Any:
         with open(folder / name, newline="") as file:
             rows = list(csv.DictReader(file))
         numbers = [[float(row[c]) for row in rows] for c in ("t_start", "t_end", *columns)]

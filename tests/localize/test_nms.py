@@ -1,4 +1,7 @@
+"""Soft-NMS: by hand and against a slow loop."""
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,34 +12,35 @@ from wtal_core.localize.nms import soft_nms, suppress
 from wtal_core.segments import Segments
 
 SIGMA = 0.3
+Rows = list[Any]
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     seg_N2 = np.array([[0.0, 4.0], [0.0, 2.0], [10.0, 12.0]])
     kept, score = soft_nms(seg_N2, np.array([0.9, 0.8, 0.5]), SIGMA)
     assert kept.tolist() == [0, 2, 1]  # .8 falls below .5
     np.testing.assert_allclose(score, [0.9, 0.5, 0.8 * math.exp(-0.25 / 0.3)])
 
 
-def test_equal_scores_keep_the_order_of_the_input():
+def test_equal_scores_keep_the_order_of_the_input() -> None:
     seg_N2 = np.array([[8.0, 9.0], [0.0, 1.0], [4.0, 5.0]])
     assert soft_nms(seg_N2, np.array([0.5, 0.5, 0.5]), SIGMA)[0].tolist() == [0, 1, 2]
 
 
-def test_min_score_ends_it():
+def test_min_score_ends_it() -> None:
     seg_N2 = np.array([[0.0, 4.0], [0.0, 4.0]])
     kept, score = soft_nms(seg_N2, np.array([0.9, 0.8]), SIGMA, min_score=0.05)
     assert kept.tolist() == [0]
     assert score.tolist() == [0.9]
 
 
-def test_nothing_in_nothing_out():
+def test_nothing_in_nothing_out() -> None:
     kept, score = soft_nms(np.zeros((0, 2)), np.zeros(0), SIGMA)
     assert (len(kept), len(score)) == (0, 0)
     assert len(suppress(Segments.empty(), SIGMA)) == 0
 
 
-def _slow(segments, scores, sigma):
+def _slow(segments: Any, scores: list[float], sigma: float) -> Any:
     """The published loop: take the best, lower the rest, in plain Python."""
     left = [[i, *segments[i], scores[i]] for i in range(len(scores))]
     out = []
@@ -58,7 +62,9 @@ _ROWS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(_ROWS, st.floats(0.1, 2), st.integers(1, 5))
-def test_agrees_with_a_slow_loop_and_stopping_early_is_exact(rows, sigma, top):
+def test_agrees_with_a_slow_loop_and_stopping_early_is_exact(
+    rows: Rows, sigma: float, top: int
+) -> None:
     seg_N2 = np.array([[s, s + n] for s, n, _ in rows], dtype=float)
     score_N = np.array([v / 5 for *_, v in rows])
     slow = _slow(seg_N2.tolist(), score_N.tolist(), sigma)
@@ -71,7 +77,7 @@ def test_agrees_with_a_slow_loop_and_stopping_early_is_exact(rows, sigma, top):
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9))
-def test_disjoint_segments_are_only_sorted(scores):
+def test_disjoint_segments_are_only_sorted(scores: list[float]) -> None:
     # one threshold gives runs that never overlap: soft-NMS then changes no score
     seg_N2 = np.array([[3.0 * i, 3.0 * i + 2] for i in range(len(scores))])
     kept, score = soft_nms(seg_N2, np.array(scores), SIGMA)
@@ -79,7 +85,7 @@ def test_disjoint_segments_are_only_sorted(scores):
     np.testing.assert_array_equal(np.array(scores)[kept], score)
 
 
-def test_classes_do_not_suppress_each_other():
+def test_classes_do_not_suppress_each_other() -> None:
     proposals = Segments.build(
         ["v"] * 4, ["a", "b", "a", "b"], [0, 0, 0, 5], [4, 4, 4, 6], [0.9, 0.8, 0.7, 0.6]
     )

@@ -1,3 +1,7 @@
+"""Proposals: by hand and by property."""
+
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,22 +19,25 @@ from wtal_core.localize.proposals import (
     upsample_linear,
 )
 from wtal_core.schema.localize import LocalizeParams
+from wtal_core.segments import Floats
 
 GRID = SnippetGrid(fps=25, window=16, stride=16)
 PAPER = LocalizeParams(class_selection="paper", proposals="paper")
 FACTS = {"video": "v", "classes": ("a", "b", "c"), "theta_cls": 0.85, "theta_loc": 0.45}
 
 
-def _score(*columns):
+def _score(*columns: Any) -> Any:
     return np.array(columns, dtype=float).T
 
 
-def _propose(score_TC, video_score_C, params, **changes):
+def _propose(
+    score_TC: Floats, video_score_C: list[float], params: LocalizeParams, **changes: Any
+) -> Any:
     facts = {**FACTS, "duration_s": 100.0, **changes}
     return propose(score_TC, np.array(video_score_C), params, GRID, **facts)
 
 
-def test_one_threshold_by_hand():
+def test_one_threshold_by_hand() -> None:
     score_TC = _score([0.5, 0, 0, 0.6, 0.9, 0.7, 0.45], [0.9] * 7, [0] * 7)
     found = _propose(score_TC, [0.6, 0.3, 0.1], PAPER)
     # snippets 3..5 are 1.92 s to 3.84 s; .45 does not exceed θ_loc; class b is not selected
@@ -39,7 +46,7 @@ def test_one_threshold_by_hand():
     assert found.score.tolist() == [0.9, 0.5]
 
 
-def test_several_thresholds_by_hand():
+def test_several_thresholds_by_hand() -> None:
     params = LocalizeParams(proposal_thresholds=(0.25, 0.5, 0.6))
     score_TC = _score([0, 0.3, 0.9, 0.3, 0, 0.5, 0], [0] * 7, [0] * 7)
     found = _propose(score_TC, [1.0, 0, 0], params)
@@ -48,19 +55,19 @@ def test_several_thresholds_by_hand():
     assert found.score.tolist() == [0.9, 0.9, 0.5]
 
 
-def test_the_video_ends_where_it_ends():
+def test_the_video_ends_where_it_ends() -> None:
     score_TC = _score([0, 0, 0.9, 0.9], [0] * 4, [0] * 4)
     found = _propose(score_TC, [1.0, 0, 0], PAPER, duration_s=2.0)
     np.testing.assert_allclose(found.seg_N2, [[1.28, 2.0]])
     assert len(_propose(score_TC, [1.0, 0, 0], PAPER, duration_s=1.28)) == 0
 
 
-def test_a_video_of_one_snippet():
+def test_a_video_of_one_snippet() -> None:
     found = _propose(_score([0.8], [0.1], [0.1]), [0.8, 0.1, 0.1], PAPER, duration_s=0.2)
     np.testing.assert_allclose(found.seg_N2, [[0, 0.2]])
 
 
-def test_contrast_as_score():
+def test_contrast_as_score() -> None:
     params = LocalizeParams(
         proposals="paper", score="oic", oic_margin=0.5, oic_video_weight=0.2, class_floor=0.3
     )
@@ -69,7 +76,7 @@ def test_contrast_as_score():
     assert found.score[0] == pytest.approx(0.7 - 0.25 + 0.2 * 0.5)
 
 
-def test_class_selection():
+def test_class_selection() -> None:
     default = LocalizeParams()
     assert select_classes(np.array([0.5, 0.3, 0.2]), default, 0.85).tolist() == [0, 1, 2]
     assert select_classes(np.array([0.1, 0.15, 0.12]), default, 0.85).tolist() == [1]
@@ -77,26 +84,26 @@ def test_class_selection():
     assert select_classes(np.array([0.5, 0.42, 0.08]), PAPER, 0.85).tolist() == [0]
 
 
-def test_stretch():
+def test_stretch() -> None:
     np.testing.assert_allclose(stretch(np.array([0.2, 0.4, 0.6])), [0, 0.5, 1])
     assert stretch(np.full(3, 0.7)).tolist() == [0, 0, 0]
 
 
-def test_upsampling_is_linear_between_centres():
+def test_upsampling_is_linear_between_centres() -> None:
     np.testing.assert_allclose(upsample_linear(np.array([0.0, 1.0]), 2), [0, 0.25, 0.75, 1])
     fine = upsample_linear(np.array([0.0, 0.0, 1.0, 1.0, 0.0]), 24)
     assert len(fine) == 120
     assert fine[60 - 12] == pytest.approx(0.5, abs=0.03)  # half way between snippets 1 and 2
 
 
-def test_upsampled_proposals_lie_between_snippets():
+def test_upsampled_proposals_lie_between_snippets() -> None:
     params = LocalizeParams(proposals="paper", upsample=4)
     found = _propose(_score([0, 0, 0.9, 0.9, 0, 0], [0] * 6, [0] * 6), [1, 0, 0], params)
     # .9 crosses .45 half way between centres 1 and 2, which is where snippet 2 begins
     np.testing.assert_allclose(found.seg_N2, [[1.28, 2.56]])
 
 
-def test_contrast_by_hand():
+def test_contrast_by_hand() -> None:
     score_J = np.array([0.0, 1.0, 1.0, 1.0, 0.5, 0.0])
     begin_N, end_N = np.array([1, 0, 4]), np.array([4, 6, 5])
     # outside 1..3: bins 0 and 4; outside everything: nothing; outside 4: bins 3 and 5
@@ -109,7 +116,7 @@ SEQUENCE = st.lists(st.integers(0, 6), min_size=1, max_size=20).map(lambda v: np
 
 @settings(deadline=None)
 @given(SEQUENCE, st.lists(st.floats(0, 0.99), min_size=1, max_size=4))
-def test_runs_and_maxima_agree_with_a_walk(score_J, levels):
+def test_runs_and_maxima_agree_with_a_walk(score_J: Floats, levels: list[float]) -> None:
     expected = set()
     for level in levels:
         begin = None
@@ -127,7 +134,7 @@ def test_runs_and_maxima_agree_with_a_walk(score_J, levels):
 
 @settings(deadline=None)
 @given(SEQUENCE)
-def test_soft_nms_changes_nothing_after_one_threshold(score_T):
+def test_soft_nms_changes_nothing_after_one_threshold(score_T: Floats) -> None:
     found = _propose(_score(score_T, score_T * 0, score_T * 0), [1, 0, 0], PAPER)
     kept = suppress(found, 0.3)
     assert kept.seg_N2.tolist() == found.seg_N2.tolist()
@@ -136,7 +143,9 @@ def test_soft_nms_changes_nothing_after_one_threshold(score_T):
 
 @settings(deadline=None)
 @given(SEQUENCE, st.integers(1, 5), st.sampled_from(["max", "oic"]))
-def test_proposals_lie_in_the_video_and_fall_in_score(score_T, upsample, score):
+def test_proposals_lie_in_the_video_and_fall_in_score(
+    score_T: Floats, upsample: int, score: Any
+) -> None:
     params = LocalizeParams(upsample=upsample, score=score)
     duration_s = len(score_T) * 0.64 - 0.1
     score_TC = _score(score_T, score_T[::-1], score_T * 0)
@@ -148,7 +157,7 @@ def test_proposals_lie_in_the_video_and_fall_in_score(score_T, upsample, score):
     assert set(found.label.tolist()) <= {"a", "b"}
 
 
-def test_what_does_not_fit_is_refused():
+def test_what_does_not_fit_is_refused() -> None:
     score_TC = np.zeros((4, 3))
     with pytest.raises(ValueError, match=r"video 'v': .*\(4, 3\).*\(2,\)"):
         _propose(score_TC, [0, 0], PAPER)

@@ -1,3 +1,7 @@
+"""Wrong parameters of localization and evaluation are named."""
+
+from typing import Any, cast
+
 import pytest
 
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
@@ -23,19 +27,19 @@ from wtal_core.schema.localize import LocalizeParams
         {"proposal_thresholds": (0.5, 1.0)},
     ],
 )
-def test_a_wrong_value_names_its_key(wrong):
+def test_a_wrong_value_names_its_key(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"localize.{next(iter(wrong))} "):
         LocalizeParams(**wrong)
 
 
 @pytest.mark.parametrize("tious", [(), (0.0, 0.5), (0.5, 1.5), (0.5, 0.5)])
-def test_thresholds_of_the_evaluation(tious):
+def test_thresholds_of_the_evaluation(tious: Any) -> None:
     with pytest.raises(ValueError, match=r"evaluation\.tious"):
         EvaluationParams(tious=tious)
 
 
-def test_other_keys_of_reports():
+def test_other_keys_of_reports() -> None:
     with pytest.raises(ValueError, match=r"evaluation.protocol .*'thumos'"):
-        EvaluationParams(protocol="thumos")
+        EvaluationParams(protocol=cast(Any, "thumos"))
     with pytest.raises(ValueError, match=r"summary\.pictures"):
         SummaryParams(pictures=-1)

@@ -57,12 +57,13 @@ def pseudo_label_iou(
     mask_TC = np.concatenate([mask.astype(bool) for mask in truth])
     if uncertain == "background":
         label_TC = np.where(label_TC == UNCERTAIN, 0, label_TC)
-    counted_TC: NDArray[np.bool_] = np.not_equal(label_TC, UNCERTAIN)
+    counted_TC = label_TC != UNCERTAIN
     fg_iou_C = _iou(label_TC == 1, mask_TC, counted_TC)
 
-    is_fg_T = (label_TC == 1).any(axis=1)
-    counted_T = is_fg_T | counted_TC.all(axis=1)
-    bg_iou = _iou(~is_fg_T[:, None], ~mask_TC.any(axis=1, keepdims=True), counted_T[:, None])
+    is_fg_T1 = (label_TC == 1).any(axis=1, keepdims=True)
+    is_action_T1 = mask_TC.any(axis=1, keepdims=True)
+    counted_T1 = is_fg_T1 | counted_TC.all(axis=1, keepdims=True)
+    bg_iou = _iou(np.logical_not(is_fg_T1), np.logical_not(is_action_T1), counted_T1)
     return PseudoQuality(fg_iou_C, float(bg_iou[0]))
 
 
