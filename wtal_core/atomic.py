@@ -47,6 +47,14 @@ def fresh_file(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give the file `source` the second name `target`; copy it where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
 def remove_leftovers(path: Path) -> None:
     """Delete unfinished writes of `path`. For one writer at a time."""
     for orphan in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):

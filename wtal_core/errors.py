@@ -24,6 +24,10 @@ class BadVideo(WtalError):
         self.cause = cause
         self.remedy = remedy
 
+    def to_dict(self) -> dict[str, str]:
+        """For a record: without the path, which differs from machine to machine."""
+        return {"code": self.code, "cause": self.cause, "remedy": self.remedy}
+
     def __reduce__(self) -> tuple[type["BadVideo"], tuple[str, str, str, str]]:
         # The default would call BadVideo(message) on the way back from a worker process.
         return type(self), (self.code, self.file, self.cause, self.remedy)

@@ -2,7 +2,7 @@
 
 On disk a zarr v3 group: per key one array (sum of T, ...) with named dimensions, `offsets` (N+1,),
 and in the group's attributes the caller's, the `names` and, under `record`, what must be there.
- Readable with `zarr.open_group(path)["feat"][:]`; but zarr itself reads a lost chunk as
+Readable with `zarr.open_group(path)["feat"][:]`; but zarr itself reads a lost chunk as
 zeros, so everything in here is read through `read_sequences`, which compares it with the record.
 """
 

@@ -1,0 +1,71 @@
+"""Stage flow: optical flow from each frame to the next, clipped and quantised as I3D wants it.
+
+In: frames/, section `flow` of dataset.yaml. Out: flow/ with one lossless file per video (one field
+less than there are frames) and record.json.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stages.launch import launch
+from wtal_core.annotations import read_json
+from wtal_core.atomic import fresh_folder
+from wtal_core.items import ItemCache, code_version, hash_file, map_items
+from wtal_core.params import read_facts
+from wtal_core.schema.video import FlowParams
+from wtal_core.video import flow, frames
+
+SUFFIX = ".mkv"
+MODULES = (flow, frames)
+PACKAGES = ("av", "opencv-contrib-python-headless")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video's frames."""
+
+    source: Path
+    fps: float
+    params: FlowParams
+    cache: ItemCache
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+def run(job: Job) -> tuple[str, dict[str, Any]]:
+    """Compute one video's flow unless the cache has it; its key in the cache and its size."""
+    key = job.cache.key(hash_file(job.source))
+    if not job.cache.has(key, SUFFIX):
+        temporary = job.cache.temporary(key, SUFFIX)
+        fields = flow.iter_flow(frames.iter_frames(job.source), job.params)
+        count = frames.write_flow(temporary, fields, job.fps)
+        job.cache.commit(key, SUFFIX, temporary, {"fields": count})
+    return key, job.cache.meta(key)
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
+) -> None:
+    """Compute the flow of DATA/frames into DATA/flow."""
+    params = read_facts(data / "dataset.yaml", "flow", FlowParams)
+    made = read_json(data / "frames" / "record.json")
+    cache = ItemCache("flow", code_version(*MODULES, packages=PACKAGES), asdict(params))
+    jobs = [
+        Job(data / "frames" / f"{name}{SUFFIX}", made["fps"], params, cache)
+        for name in made["videos"]
+    ]
+    results = dict(zip(made["videos"], map_items(run, jobs, "flow"), strict=True))
+    record = {**asdict(params), "videos": {name: meta for name, (_, meta) in results.items()}}
+    with fresh_folder(data / "flow") as fresh:
+        for name, (key, _) in results.items():
+            cache.place(key, SUFFIX, fresh / f"{name}{SUFFIX}")
+        (fresh / "record.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,110 @@
+"""Opens video files: picks the stream, refuses what is no whole video, and says why."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from wtal_core.errors import BadVideo
+from wtal_core.video.truncation import missing_bytes
+
+# Real video containers only: no play lists, image sequences, subtitles or text art, which read
+# other files or turn any text into pictures.
+_FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,nut,ivf,rm,wtv,gif,yuv4mpegpipe,"
+    "m4v,h264,hevc,obu,dv,mjpeg,vc1"
+)
+_MAX_MISSING = 0.01  # share of a file that may be cut off, as of packets that may be broken
+_TIMEOUT_S = 60.0  # of one read
+COPY_AGAIN = "copy the file again from its source"
+
+
+def open_video(path: Path) -> InputContainer:
+    """Open for reading, with access to nothing but the file itself.
+
+    Raises BadVideo E101, E102, E106 or E109 (see `wtal_core.errors`).
+    """
+    check_file(path)
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    try:
+        container = av.open(f"file:{path}", options=options, timeout=_TIMEOUT_S)
+    except av.FFmpegError as err:
+        raise _cannot_open(path, err) from err
+    size, lacking = os.path.getsize(path), missing_bytes(path)
+    if lacking > _MAX_MISSING * (size + lacking):
+        container.close()
+        raise BadVideo(
+            "E106", str(path), f"the file ends early: {lacking} bytes are missing", COPY_AGAIN
+        )
+    return container
+
+
+def check_file(path: Path) -> None:
+    """Raise BadVideo E109 for a file that cannot be read, E102 for an empty one."""
+    try:
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except OSError as err:
+        raise BadVideo(
+            "E109", str(path), f"cannot be read ({err.strerror})", "check the path and its rights"
+        ) from err
+    if empty:
+        raise BadVideo("E102", str(path), "the file is empty", COPY_AGAIN)
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first stream of moving pictures, set to one thread; BadVideo E103 without any."""
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic or stream.codec_context is None:
+            continue
+        stream.codec_context.thread_count = 1
+        return stream
+    kinds = ", ".join(s.type for s in container.streams) or "none"
+    raise BadVideo(
+        "E103",
+        str(path),
+        f"no video stream inside (streams: {kinds})",
+        "put the video itself there, or drop it from labels.json",
+    )
+
+
+def upright(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Apply the display matrix [a b; c d]: x' = a x + c y, y' = b x + d y, y pointing down."""
+    side_data: Any = frame.side_data  # PyAV's stub does not know its keys
+    if SideData.DISPLAYMATRIX not in side_data:
+        return picture
+    matrix = np.frombuffer(bytes(side_data[SideData.DISPLAYMATRIX]), "<i4")
+    a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
+    if abs(a) < abs(b):
+        picture = picture.swapaxes(0, 1)
+        flip_x, flip_y = c < 0, b < 0
+    else:
+        flip_x, flip_y = a < 0, d < 0
+    if flip_x:
+        picture = picture[:, ::-1]
+    if flip_y:
+        picture = picture[::-1]
+    return np.ascontiguousarray(picture)
+
+
+def _cannot_open(path: Path, err: av.FFmpegError) -> BadVideo:
+    with open(path, "rb") as file:
+        if file.read(8)[4:] == b"ftyp":
+            return BadVideo(
+                "E101",
+                str(path),
+                "cannot be opened: its index (the moov atom) is missing, so it was cut short",
+                f"{COPY_AGAIN}, or let the recorder finish it",
+            )
+    return BadVideo(
+        "E102",
+        str(path),
+        f"not a video file that FFmpeg knows ({err.strerror})",
+        "put the video itself there, or drop it from labels.json",
+    )
