@@ -1,0 +1,1 @@
+"""The loss terms of the method and their weighted sum."""

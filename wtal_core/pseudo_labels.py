@@ -1,0 +1,126 @@
+"""Ternary pseudo-labels from a branch's scores: 1 foreground, 0 background, -1 uncertain.
+
+T snippets, C classes; any leading dimensions are allowed where a name has `_TC`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wtal_core.pooling import stretch_minmax
+from wtal_core.schema.pseudo_labels import PseudoLabelParams
+from wtal_core.schema.thresholds import ThresholdParams
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Of one video."""
+
+    label_TC: Tensor  # int8: 1, 0, -1
+    score_TC: Tensor  # float32, what was thresholded
+
+
+def ternary_labels(
+    prob_TC: Tensor, label_C: Tensor, delta_h: float, delta_l: float, rule: str = "labelled"
+) -> Tensor:
+    """Two thresholds make three labels, int8 (T, C).
+
+    Eq. (4) of [DVLP]. A class that the video does not have is background everywhere; a class that
+    it has is foreground above δ_h, background below δ_l, uncertain between (bounds included).
+    `rule="argmax"`: foreground also needs the snippet's best class to be one that the video has.
+    """
+    if delta_l >= delta_h:
+        raise ValueError(f"delta_l must be below delta_h, got {delta_l} and {delta_h}")
+    own_TC = (label_C > 0).unsqueeze(-2).expand(prob_TC.shape)
+    above_TC = prob_TC > delta_h
+    if rule == "argmax":
+        above_TC = above_TC & own_TC.gather(-1, prob_TC.argmax(-1, keepdim=True))
+    ternary_TC = torch.full(prob_TC.shape, -1, dtype=torch.int8, device=prob_TC.device)
+    return ternary_TC.masked_fill(above_TC, 1).masked_fill((prob_TC < delta_l) | ~own_TC, 0)
+
+
+def settle_conflicts(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
+    """Foreground here and background there, or the reverse, becomes uncertain.
+
+    Section 3.3 of [DVLP]: "frames with conflicting predictions are still treated as uncertain".
+    """
+    against_TC = (label_TC >= 0) & (partner_TC >= 0) & (label_TC != partner_TC)
+    return label_TC.masked_fill(against_TC, -1)
+
+
+def confidence(score_TC: Tensor) -> Tensor:
+    """How far a score is from undecided, in [0, 1]: 0 at one half, 1 at zero and one."""
+    return (2 * score_TC - 1).abs()
+
+
+def distil(
+    teacher: Sequence[Tensor],
+    partner: Sequence[Tensor] | None,
+    label_NC: Tensor,
+    thresholds: ThresholdParams,
+    params: PseudoLabelParams,
+) -> list[PseudoLabels]:
+    """Pseudo-labels of N videos from the teacher's probabilities, each (T, C).
+
+    `partner` holds the other branch's probabilities of the same videos, or None where there is no
+    trained one yet; `params` says what it is used for. The results are detached.
+    """
+    found = []
+    for index, (own_TC, label_C) in enumerate(zip(teacher, label_NC, strict=True)):
+        other_TC = None if partner is None else _stretched(partner[index], params)
+        score_TC = _stretched(own_TC, params)
+        label_TC = _ternary(score_TC, label_C, thresholds, params)
+        if other_TC is not None and params.source == "mean":
+            score_TC = (score_TC + other_TC) / 2
+            label_TC = _ternary(score_TC, label_C, thresholds, params)
+        if other_TC is not None and params.conflict == "uncertain":
+            against_TC = _ternary(other_TC, label_C, thresholds, params)
+            label_TC = settle_conflicts(label_TC, against_TC)
+        found.append(PseudoLabels(label_TC, score_TC))
+    return found
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the snippets of the videos' own classes are labelled, and where their scores lie."""
+
+    foreground: float
+    background: float
+    uncertain: float
+    quantiles: dict[str, float]  # of the scores: 5, 25, 50, 75, 95 per cent
+
+    def describe(self) -> str:
+        """One line for messages."""
+        spread = ", ".join(f"{name} {value:.3f}" for name, value in self.quantiles.items())
+        return (
+            f"foreground {self.foreground:.1%}, background {self.background:.1%}, "
+            f"uncertain {self.uncertain:.1%}; score quantiles: {spread}"
+        )
+
+
+def count_shares(found: Sequence[PseudoLabels], label_NC: Tensor) -> Shares:
+    """Over all (snippet, class) pairs whose class the video has."""
+    own = [label_C > 0 for label_C in label_NC]
+    label_M = torch.cat([f.label_TC[:, c].flatten() for f, c in zip(found, own, strict=True)])
+    score_M = torch.cat([f.score_TC[:, c].flatten() for f, c in zip(found, own, strict=True)])
+    points = (0.05, 0.25, 0.5, 0.75, 0.95)
+    # torch.quantile refuses more than 2^24 values, so sort and look up.
+    ordered_M = score_M.float().sort().values
+    at = [min(len(ordered_M) - 1, int(p * len(ordered_M))) for p in points]
+    return Shares(
+        *(float((label_M == value).float().mean()) for value in (1, 0, -1)),
+        {f"{p:.0%}": float(ordered_M[i]) for p, i in zip(points, at, strict=True)},
+    )
+
+
+def _stretched(prob_TC: Tensor, params: PseudoLabelParams) -> Tensor:
+    prob_TC = prob_TC.detach().float()
+    return stretch_minmax(prob_TC) if params.minmax else prob_TC
+
+
+def _ternary(
+    score_TC: Tensor, label_C: Tensor, thresholds: ThresholdParams, params: PseudoLabelParams
+) -> Tensor:
+    return ternary_labels(score_TC, label_C, thresholds.delta_h, thresholds.delta_l, params.rule)
