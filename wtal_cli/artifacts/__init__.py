@@ -1,0 +1,1 @@
+"""One file per kind of artifact: what it is, and how two of a kind differ."""

@@ -1,0 +1,30 @@
+"""Prints descriptions with rich; plain text when the output is no terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from wtal_cli.description import Description, Table
+
+
+def show(description: Description, console: Console) -> None:
+    """Heading, facts, tables and drawings, in this order."""
+    console.print(f"[bold]{escape(description.heading)}[/bold]", highlight=False)
+    if description.facts:
+        grid = RichTable.grid(padding=(0, 2))
+        for key, value in description.facts.items():
+            grid.add_row(f"  [dim]{escape(key)}[/dim]", escape(value))
+        console.print(grid, highlight=False)
+    for table in description.tables:
+        console.print(_rich(table))
+    for drawing in description.drawings:
+        console.print(drawing, markup=False, highlight=False, soft_wrap=True)
+
+
+def _rich(table: Table) -> RichTable:
+    made = RichTable(title=escape(table.title), title_justify="left")
+    for i, column in enumerate(table.columns):
+        made.add_column(escape(column), justify="left" if i == 0 else "right")
+    for row in table.rows:
+        made.add_row(*(escape(cell) for cell in row))
+    return made
