@@ -55,7 +55,7 @@ def make_pseudo(path: Path, flip: bool = False) -> Path:
     a = np.array([jump, spin, [0] * 5], np.int8).T
     b = np.array([[0, 0], [0, 0], [1, -1]], np.int8).T
     score = {1: 0.75, 0: 0.0, -1: 0.25}
-    items = [
+    items: list[tuple[str, dict[str, np.ndarray]]] = [
         (name, {"label": x, "score": np.array([[score[v] for v in t] for t in x], np.float16)})
         for name, x in (("a", a), ("b", b))
     ]
@@ -96,11 +96,11 @@ def test_the_timeline_shows_labels_and_scores_against_time(tmp_path: Path) -> No
 
 def test_a_long_timeline_is_broken_into_lines(tmp_path: Path) -> None:
     label = np.ones((45, 1), np.int8)
-    items = [("v", {"label": label, "score": label.astype(np.float32)})]
+    arrays: dict[str, np.ndarray] = {"label": label, "score": label.astype(np.float32)}
     attrs = {"classes": ["Jump"], "video_labels": {"v": ["Jump"]}, "grid": GRID.to_dict(),
              "thresholds": {"delta_h": 0.3, "delta_l": 0.1}}  # fmt: skip
     path = tmp_path / "p.zarr"
-    write_sequences(path, items, {"label": ("T", "C"), "score": ("T", "C")}, attrs)
+    write_sequences(path, [("v", arrays)], {"label": ("T", "C"), "score": ("T", "C")}, attrs)
     (description,) = describe(path, "v", None, 24 + 20)
     runs = re.findall("#+", description.drawings[0].split("\n", 1)[1])
     assert [len(r) for r in runs] == [20, 20, 5]
