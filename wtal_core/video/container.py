@@ -1,6 +1,7 @@
 """Opens video files: picks the stream, refuses what is no whole video, and says why."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,27 @@ _MAX_MISSING = 0.01  # share of a file that may be cut off, as of packets that m
 _TIMEOUT_S = 60.0  # of one read
 COPY_AGAIN = "copy the file again from its source"
 
+# PyAV drops FFmpeg's messages unless asked; `decode` wants to know of complaints.
+av.logging.set_level(av.logging.ERROR)
 
-def open_video(path: Path) -> InputContainer:
+
+def open_video(path: Path, complaints: list[str]) -> InputContainer:
     """Open for reading, with access to nothing but the file itself.
 
+    FFmpeg's complaints about the header are added to `complaints`.
     Raises BadVideo E101, E102, E106 or E109 (see `wtal_core.errors`).
     """
     check_file(path)
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
-        container = av.open(f"file:{path}", options=options, timeout=_TIMEOUT_S)
+        with av.logging.Capture() as log:
+            # old files carry titles in any encoding
+            container = av.open(
+                f"file:{path}", options=options, timeout=_TIMEOUT_S, metadata_errors="ignore"
+            )
     except av.FFmpegError as err:
         raise _cannot_open(path, err) from err
+    complaints += [message.strip() for _, _, message in log]
     size, lacking = os.path.getsize(path), missing_bytes(path)
     if lacking > _MAX_MISSING * (size + lacking):
         container.close()
@@ -72,6 +82,19 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         f"no video stream inside (streams: {kinds})",
         "put the video itself there, or drop it from labels.json",
     )
+
+
+def promised_s(container: InputContainer, stream: VideoStream) -> float:
+    """Length of the pictures in seconds, as the header has it; 0.0 if it does not say."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # Matroska has a tag per stream, "00:01:02.345000000"
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    # the container's length is the longest stream's, which may be the sound
+    only = len(container.streams) == 1 and container.duration
+    return container.duration / av.time_base if only and container.duration else 0.0
 
 
 def upright(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from wtal_core.errors import BadVideo
-from wtal_core.video.container import COPY_AGAIN, open_video, upright, video_stream
+from wtal_core.video.container import COPY_AGAIN, open_video, promised_s, upright, video_stream
 
 _MAX_BROKEN = 0.01  # share of broken packets and frames that is still decoded
+_MIN_SHARE = 0.95  # of the promised length that must decode, once FFmpeg has complained
 _MAX_GAP_S = 3600.0  # a longer jump in time is a broken clock, not a still picture
 _REORDER = 8  # frames within which wrong timestamps are put in order
 _MAX_READ_ERRORS = 100  # in a row
@@ -48,22 +49,22 @@ class Tally:
     """Counts that `decode` fills in."""
 
     frames: int = 0
-    broken: int = 0  # packets and frames that the decoder complained about
+    broken: int = 0  # packets and frames that do not decode
+    complaints: list[str] = field(default_factory=list)  # FFmpeg's own words
 
 
 def probe(path: Path) -> VideoInfo:
     """Look at a file without decoding all of it. Raises BadVideo as `decode` does."""
-    with open_video(path) as container:
+    with open_video(path, []) as container:
         stream = video_stream(container, path)
         for frame in _frames(container, stream, Tally()):
             height, width = upright(np.empty((frame.height, frame.width)), frame).shape
-            duration = (stream.duration or 0) * float(stream.time_base or 0)
             return VideoInfo(
                 width=width,
                 height=height,
                 fps=float(stream.average_rate or 0),
                 frames=stream.frames,
-                duration_s=duration or (container.duration or 0) / av.time_base,
+                duration_s=promised_s(container, stream),
                 codec=stream.codec_context.name,
                 stream=stream.index,
             )
@@ -80,45 +81,54 @@ def decode(path: Path, tally: Tally | None = None) -> Iterator[DecodedFrame]:
     early, at the end for one with more than 1 % of its packets broken or no frame at all.
     """
     tally = tally if tally is not None else Tally()
-    with open_video(path) as container:
+    end = 0.0
+    with open_video(path, tally.complaints) as container:
         stream = video_stream(container, path)
+        promised = promised_s(container, stream)
         reformat = VideoReformatter().reformat
         for frame, pts_s, duration_s in _timed(container, stream, tally, path):
-            tally.frames += 1
+            tally.frames, end = tally.frames + 1, pts_s + duration_s
             rgb = reformat(frame, format="rgb24", threads=1).to_ndarray()
             yield DecodedFrame(pts_s, upright(rgb, frame), duration_s)
     if not tally.frames:
         raise _no_frame(path)
     if tally.broken > _MAX_BROKEN * (tally.frames + tally.broken):
-        raise BadVideo(
-            "E104",
-            str(path),
-            f"{tally.broken} packets or frames are broken, {tally.frames} frames decode",
-            f"{COPY_AGAIN}, or re-encode it with ffmpeg",
-        )
+        cause = f"{tally.broken} packets or frames are broken, {tally.frames} frames decode"
+        raise BadVideo("E104", str(path), cause, f"{COPY_AGAIN}, or re-encode it with ffmpeg")
+    if tally.complaints and end < _MIN_SHARE * promised:
+        # a header may promise too much in peace; with complaints the rest got lost
+        cause = f"{end:.2f} s of {promised:.2f} s decode (FFmpeg: {tally.complaints[0]})"
+        raise BadVideo("E106", str(path), cause, COPY_AGAIN)
 
 
 def _frames(
     container: InputContainer, stream: VideoStream, tally: Tally
 ) -> Iterator[av.VideoFrame]:
-    """Decode on past broken packets, counting them."""
+    """Decode on past broken packets, counting them and collecting FFmpeg's complaints."""
     failures = 0
-    while failures <= _MAX_READ_ERRORS:
-        try:
-            for packet in container.demux(stream):
-                failures = 0
-                try:
-                    decoded = packet.decode()
-                except av.FFmpegError:
-                    tally.broken += 1
-                    continue
-                for frame in decoded:
-                    tally.broken += bool(frame.is_corrupt)
-                    yield frame
-            return
-        except av.FFmpegError:  # the container's own structure is broken here; read on behind it
-            tally.broken += 1
-            failures += 1
+    with av.logging.Capture() as log:
+        while failures <= _MAX_READ_ERRORS:
+            try:
+                for packet in container.demux(stream):
+                    failures = 0
+                    for frame in _decoded(packet, tally):
+                        tally.broken += bool(frame.is_corrupt)
+                        yield frame
+                break
+            # The container's own structure is broken here: read on behind it. PyAV has the
+            # IndexError for a packet of a stream that the header does not know.
+            except (av.FFmpegError, IndexError):
+                tally.broken += 1
+                failures += 1
+    tally.complaints += [message.strip() for _, _, message in log]
+
+
+def _decoded(packet: "av.Packet[VideoStream]", tally: Tally) -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        tally.broken += 1
+        return []
 
 
 def _timed(
@@ -129,6 +139,7 @@ def _timed(
     A decoder gives frames in the order of showing; where old AVI files mix up their timestamps,
     the n-th frame gets the n-th smallest.
     """
+    promised = promised_s(container, stream)
     base = float(stream.time_base or 0)
     rate = float(stream.average_rate or stream.guessed_rate or 25)
     step = 1 / rate if 0 < rate <= 1000 else 0.04  # seconds; the guess where a timestamp lacks
@@ -144,7 +155,7 @@ def _timed(
         pts_s = time - start
         if pts_s <= previous:
             pts_s = previous + step
-        if pts_s - previous > _MAX_GAP_S:
+        if pts_s - previous > _MAX_GAP_S or (promised and pts_s > 2 * promised + 10):
             raise BadVideo(
                 "E107",
                 str(path),
