@@ -23,12 +23,13 @@ LAYERS = {
     "encoders": 4,
     "video": 4,
     "evaluation": 4,
+    "pictures": 4,
     "synthetic": 5,
     "pooling": 3,
     "segments": 2,
     "grid": 1,
 }
-DISK = ("atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items")
+DISK = ("atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "tables")
 # Known by everyone: no computing and no files in them.
 OPEN = ("schema", "errors")
 LONE = ("vision_compat",)
@@ -44,7 +45,7 @@ THIRD_PARTY = {
     "yaml": ("wtal_core/params.py",),
     "safetensors": ("wtal_core/checkpoint.py",),
     "typer": ("stages/", "wtal_cli/"),
-    "matplotlib": ("stages/", "wtal_cli/"),
+    "matplotlib": ("wtal_core/pictures.py", "stages/", "wtal_cli/"),
     "dvc": (),
     "pydantic": (),
     "pickle": (),

@@ -1,0 +1,107 @@
+"""Stage evaluate: how good one round is, section 4 and Table 3 of the paper.
+
+In: a round's predictions.json and scores.zarr (test split), and ground_truth.json. Out:
+metrics.json, by_tiou.csv (mAP at each threshold), per_class.csv.
+"""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from stages.launch import launch
+from wtal_core.annotations import read_predictions
+from wtal_core.errors import WtalError
+from wtal_core.evaluation.detection import DetectionResult, evaluate_detections
+from wtal_core.evaluation.pseudo import segments_to_mask
+from wtal_core.evaluation.report import BRANCHES, detection_metrics, quality_metrics
+from wtal_core.grid import SnippetGrid
+from wtal_core.ground_truth import GroundTruth, read_ground_truth
+from wtal_core.params import read_facts, read_params
+from wtal_core.pseudo_labels import distil
+from wtal_core.schema.evaluation import EvaluationParams
+from wtal_core.schema.pseudo_labels import PseudoLabelParams
+from wtal_core.schema.thresholds import ThresholdParams
+from wtal_core.segments import Segments
+from wtal_core.store import Sequences, read_sequences
+from wtal_core.tables import write_csv, write_json
+
+log = logging.getLogger(__name__)
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
+    round_: Annotated[str, typer.Option("--round", help="the round to evaluate, e.g. r1")],
+    results: Annotated[Path, typer.Option(help="folder that gets <data set>/<round>")] = Path(
+        "results"
+    ),
+    params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
+) -> None:
+    """Measure detections and pseudo-labels of one round on the test split."""
+    dataset_yaml = data / "dataset.yaml"
+    facts = read_facts(dataset_yaml, "evaluation", EvaluationParams)
+    thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
+    labelling = read_params(params, dataset_yaml, "pseudo_labels", PseudoLabelParams)
+    truth = read_ground_truth(data / "ground_truth.json", "test")
+    predictions = read_predictions(data / round_ / "predictions.json")
+    scores = read_sequences(data / round_ / "scores.zarr")
+
+    detection = evaluate_detections(predictions, truth.segments, facts.tious, facts.protocol)
+    metrics = detection_metrics(detection) | measure_labels(scores, truth, thresholds, labelling)
+
+    report_oddities(detection, scores, truth)
+    out = results / data.name / round_
+    write_json(out / "metrics.json", metrics)
+    write_csv(out / "by_tiou.csv", ["tiou", "map"], detection.map().items())
+    write_csv(out / "per_class.csv", *class_table(detection, truth.segments))
+
+
+def measure_labels(
+    scores: Sequences, truth: GroundTruth, thresholds: ThresholdParams, labelling: PseudoLabelParams
+) -> dict[str, float]:
+    """mIoU of the labels that each branch's scores give, the videos' own labels being known."""
+    classes = tuple(scores.attrs["classes"])
+    grid = SnippetGrid.from_dict(scores.attrs["grid"])
+    if unknown := sorted(set(truth.segments.label.tolist()) - set(classes)):
+        raise WtalError(
+            f"ground_truth.json: the labels {unknown} are none of the classes that were trained. "
+            "Correct the spelling, or add them to labels.json and train again."
+        )
+    videos = [name for name in scores.names if name in truth.durations]
+    label_NC = torch.from_numpy(truth.video_labels(videos, classes))
+    masks = [segments_to_mask(truth.of(v), grid, len(scores.of(v)["cbp"]), classes) for v in videos]
+    metrics: dict[str, float] = {}
+    for branch in BRANCHES:
+        teacher = [torch.from_numpy(scores.of(video)[branch]).float() for video in videos]
+        found = distil(teacher, None, label_NC, thresholds, labelling)
+        metrics |= quality_metrics(branch, [one.label_TC.numpy() for one in found], masks)
+    return metrics
+
+
+def class_table(
+    detection: DetectionResult, truth: Segments
+) -> tuple[list[str], list[list[object]]]:
+    """Header and one row per class: its name, its instances, its AP at each threshold."""
+    header = ["label", "instances", *(f"ap@{tiou:g}" for tiou in detection.tious)]
+    rows = [
+        [label, int((truth.label == label).sum()), *(float(value) for value in ap_K)]
+        for label, ap_K in zip(detection.classes, detection.ap_CK, strict=True)
+    ]
+    return header, rows
+
+
+def report_oddities(detection: DetectionResult, scores: Sequences, truth: GroundTruth) -> None:
+    """Say what a reader of the numbers should know."""
+    for what, names in (
+        ("predicted labels without any instance, left out", detection.unknown_labels),
+        ("videos without instances, all predictions false", detection.unknown_videos),
+        ("videos without scores, all instances missed", set(truth.durations) - set(scores.names)),
+    ):
+        if names:
+            log.warning("%s: %s", what, ", ".join(sorted(names)))
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,73 @@
+"""Metrics under the names by which `dvc metrics` and `dvc plots` show them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wtal_core.evaluation.detection import DetectionResult
+from wtal_core.evaluation.pseudo import pseudo_label_iou
+
+# first and last threshold and step: the averages that papers print
+AVERAGES = ((0.1, 0.5, 0.1), (0.3, 0.7, 0.1), (0.1, 0.7, 0.1), (0.5, 0.95, 0.05))
+HEADLINE = "map_avg_0.1-0.7"
+BRANCHES = ("cbp", "vlp")
+READINGS: tuple[tuple[Literal["ignore", "background"], str], ...] = (
+    ("ignore", ""),
+    ("background", "_as_bg"),
+)
+QUALITY = tuple(f"{part}_miou_{branch}" for branch in BRANCHES for part in ("fg", "bg"))
+
+
+def detection_metrics(result: DetectionResult) -> dict[str, float]:
+    """`map@<tIoU>` for every threshold, and each average whose thresholds were all evaluated."""
+    metrics = {f"map@{tiou:g}": value for tiou, value in result.map().items()}
+    evaluated = {round(tiou, 6) for tiou in result.tious}
+    for low, high, step in AVERAGES:
+        if {round(float(t), 6) for t in np.arange(low, high + step / 2, step)} <= evaluated:
+            metrics[f"map_avg_{low:g}-{high:g}"] = result.average(low, high, step)
+    return metrics
+
+
+def quality_metrics(
+    branch: str, labels: Sequence[NDArray[np.int8]], truth: Sequence[NDArray[np.bool_]]
+) -> dict[str, float]:
+    """Foreground and background mIoU of a branch's labels, (T, C) per video, in both readings.
+
+    A value that does not exist (no certain snippet at all) is left out.
+    """
+    metrics = {}
+    for uncertain, ending in READINGS:
+        quality = pseudo_label_iou(labels, truth, uncertain)
+        metrics[f"fg_miou_{branch}{ending}"] = quality.fg_miou
+        metrics[f"bg_miou_{branch}{ending}"] = quality.bg_iou
+    return {key: value for key, value in metrics.items() if not math.isnan(value)}
+
+
+def round_table(rounds: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[list[Any]]]:
+    """Header and one row per round, in order: its number, mAP, and mIoU of both branches."""
+    columns = [HEADLINE, "map@0.5", *QUALITY]
+    rows = [[int(name[1:]), *(found.get(c) for c in columns)] for name, found in rounds.items()]
+    return ["round", *columns], rows
+
+
+def summarise_rounds(rounds: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The few numbers of a run: the last round's, every round's headline, and what rounds gained.
+
+    `gain`: last round over the warm-up; `worst_step`: smallest change from one round to the
+    next, negative when a round lost. Rounds come in order, the warm-up first.
+    """
+    last = list(rounds.values())[-1]
+    wanted = [f"map_avg_{low:g}-{high:g}" for low, high, _ in AVERAGES] + ["map@0.5", *QUALITY]
+    metrics = {key: last[key] for key in wanted if key in last}
+    headlines = [found[HEADLINE] for found in rounds.values() if HEADLINE in found]
+    if len(headlines) == len(rounds):
+        metrics |= {
+            f"{name}_{HEADLINE}": value for name, value in zip(rounds, headlines, strict=True)
+        }
+        if len(headlines) > 1:
+            metrics["gain"] = headlines[-1] - headlines[0]
+            metrics["worst_step"] = float(np.diff(headlines).min())
+    return metrics
