@@ -25,11 +25,15 @@ LAYERS = {
     "evaluation": 4,
     "pictures": 4,
     "synthetic": 5,
+    "pictures": 4,
     "pooling": 3,
     "segments": 2,
     "grid": 1,
 }
-DISK = ("atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "tables")
+DISK = (
+    "atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "pool",
+    "progress", "sources", "tables",
+)  # fmt: skip
 # Known by everyone: no computing and no files in them.
 OPEN = ("schema", "errors")
 LONE = ("vision_compat",)
