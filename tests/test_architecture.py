@@ -23,7 +23,6 @@ LAYERS = {
     "encoders": 4,
     "video": 4,
     "evaluation": 4,
-    "pictures": 4,
     "synthetic": 5,
     "pictures": 4,
     "pooling": 3,
