@@ -1,6 +1,6 @@
 """Stage evaluate: how good one round is, section 4 and Table 3 of the paper.
 
-In: a round's predictions.json and scores.zarr (test split), and ground_truth.json. Out:
+In: a round's predictions.json and scores (test split), and ground_truth.json. Out:
 metrics.json, by_tiou.csv (mAP at each threshold), per_class.csv.
 """
 
@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
     round_: Annotated[str, typer.Option("--round", help="the round to evaluate, e.g. r1")],
-    results: Annotated[Path, typer.Option(help="folder that gets <data set>/<round>")] = Path(
-        "results"
-    ),
+    results: Annotated[
+        Path, typer.Option(help="folder that gets <data set>/rounds/<round>")
+    ] = Path("results"),
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
 ) -> None:
     """Measure detections and pseudo-labels of one round on the test split."""
@@ -46,13 +46,13 @@ def main(
     labelling = read_params(params, dataset_yaml, "pseudo_labels", PseudoLabelParams)
     truth = read_ground_truth(data / "ground_truth.json", "test")
     predictions = read_predictions(data / round_ / "predictions.json")
-    scores = read_sequences(data / round_ / "scores.zarr")
+    scores = read_sequences(data / "scores" / f"{round_}.zarr")
 
     detection = evaluate_detections(predictions, truth.segments, facts.tious, facts.protocol)
     metrics = detection_metrics(detection) | measure_labels(scores, truth, thresholds, labelling)
 
     report_oddities(detection, scores, truth)
-    out = results / data.name / round_
+    out = results / data.name / "rounds" / round_
     write_json(out / "metrics.json", metrics)
     write_csv(out / "by_tiou.csv", ["tiou", "map"], detection.map().items())
     write_csv(out / "per_class.csv", *class_table(detection, truth.segments))

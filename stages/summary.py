@@ -31,7 +31,7 @@ from wtal_core.tables import write_csv, write_json
 
 def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
-    results: Annotated[Path, typer.Option(help="folder that holds <data set>/<round>")] = Path(
+    results: Annotated[Path, typer.Option(help="folder that holds <data set>/rounds")] = Path(
         "results"
     ),
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
@@ -43,10 +43,10 @@ def main(
     wanted = read_params(params, dataset_yaml, "summary", SummaryParams)
     localize = read_params(params, dataset_yaml, "localize", LocalizeParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
-    metrics = {name: read_json(out / name / "metrics.json") for name in rounds}
+    metrics = {name: read_json(out / "rounds" / name / "metrics.json") for name in rounds}
     truth = read_ground_truth(data / "ground_truth.json", "test")
-    first = read_sequences(data / "r0" / "scores.zarr")
-    last = read_sequences(data / rounds[-1] / "scores.zarr")
+    first = read_sequences(data / "scores" / "r0.zarr")
+    last = read_sequences(data / "scores" / f"{rounds[-1]}.zarr")
 
     write_json(out / "metrics.json", summarise_rounds(metrics))
     write_csv(out / "rounds.csv", *round_table(metrics))

@@ -54,7 +54,7 @@ def data(tmp_path: Path) -> Path:
     for name in ("r0", "r1", "r2"):
         write_predictions(data / name / "predictions.json", found, ["v", "w"])
         write_sequences(
-            data / name / "scores.zarr",
+            data / "scores" / f"{name}.zarr",
             [(v, {"cbp": cbp[v], "vlp": vlp[v], "final": cbp[v]}) for v in ("v", "w")],
             dict.fromkeys(("cbp", "vlp", "final"), ("T", "C")),
             {"grid": GRID.to_dict(), "classes": CLASSES},
@@ -79,7 +79,7 @@ def _run_all(data: Path) -> Path:
 
 def test_metrics_by_hand(data: Path) -> None:
     out = _run_all(data)
-    metrics = json.loads((out / "r1" / "metrics.json").read_text())
+    metrics = json.loads((out / "rounds" / "r1" / "metrics.json").read_text())
     # hop: perfect; run: half of it, so tIoU .5; swim: none
     assert metrics["map@0.5"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["map@0.55"] == pytest.approx(1 / 3, abs=1e-6)
@@ -95,9 +95,9 @@ def test_metrics_by_hand(data: Path) -> None:
 
 def test_tables(data: Path) -> None:
     out = _run_all(data)
-    by_tiou = (out / "r0" / "by_tiou.csv").read_text().splitlines()
+    by_tiou = (out / "rounds" / "r0" / "by_tiou.csv").read_text().splitlines()
     assert by_tiou[:2] == ["tiou,map", "0.1,0.666667"]
-    per_class = (out / "r0" / "per_class.csv").read_text().splitlines()
+    per_class = (out / "rounds" / "r0" / "per_class.csv").read_text().splitlines()
     assert per_class[0].startswith("label,instances,ap@0.1,")
     assert per_class[2].startswith("run,1,1.0,1.0,1.0,1.0,1.0,0.0,")
     rounds = (out / "rounds.csv").read_text().splitlines()
@@ -136,7 +136,7 @@ def test_a_video_without_scores_is_named(data: Path, caplog: pytest.LogCaptureFi
     path.write_text(json.dumps(tree))
     out = _run_all(data)
     assert "videos without scores, all instances missed: x" in caplog.text
-    metrics = json.loads((out / "r0" / "metrics.json").read_text())
+    metrics = json.loads((out / "rounds" / "r0" / "metrics.json").read_text())
     # precision 1 up to recall 1/2 for hop
     assert metrics["map@0.5"] == pytest.approx((1 / 2 + 1) / 3, abs=1e-6)
 
