@@ -18,6 +18,7 @@ from wtal_core.video.container import COPY_AGAIN, open_video, promised_s, uprigh
 _MAX_BROKEN = 0.01  # share of broken packets and frames that is still decoded
 _MIN_SHARE = 0.95  # of the promised length that must decode, once FFmpeg has complained
 _MAX_GAP_S = 3600.0  # a longer jump in time is a broken clock, not a still picture
+_MAX_GUESS_S = 1.0  # of the last frame's length, when the file does not tell it
 _REORDER = 8  # frames within which wrong timestamps are put in order
 _MAX_READ_ERRORS = 100  # in a row
 
@@ -162,9 +163,12 @@ def _timed(
                 f"its timestamps jump from {previous:.1f} s to {pts_s:.1f} s",
                 "remux it: ffmpeg -fflags +genpts -i IN -c copy OUT",
             )
+        length, gap = (frame.duration or 0) * base, pts_s - previous
+        # none at all, or one tick of a fine clock, means that the muxer did not know
+        if not 0 < length <= _MAX_GAP_S or (frame.duration == 1 and gap > 2 * base):
+            length = min(gap, _MAX_GUESS_S)
         previous = pts_s
-        duration = (frame.duration or 0) * base
-        return frame, pts_s, duration if 0 < duration <= _MAX_GAP_S else step
+        return frame, pts_s, length
 
     for frame in _frames(container, stream, tally):
         raw = frame.pts * base if frame.pts is not None else raw + step
