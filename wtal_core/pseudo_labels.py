@@ -109,10 +109,11 @@ def count_shares(found: Sequence[PseudoLabels], label_NC: Tensor) -> Shares:
     # torch.quantile refuses more than 2^24 values, so sort and look up.
     ordered_M = score_M.float().sort().values
     at = [min(len(ordered_M) - 1, int(p * len(ordered_M))) for p in points]
-    return Shares(
-        *(float((label_M == value).float().mean()) for value in (1, 0, -1)),
-        {f"{p:.0%}": float(ordered_M[i]) for p, i in zip(points, at, strict=True)},
+    foreground, background, uncertain = (
+        float((label_M == value).float().mean()) for value in (1, 0, -1)
     )
+    quantiles = {f"{p:.0%}": float(ordered_M[i]) for p, i in zip(points, at, strict=True)}
+    return Shares(foreground, background, uncertain, quantiles)
 
 
 def _stretched(prob_TC: Tensor, params: PseudoLabelParams) -> Tensor:

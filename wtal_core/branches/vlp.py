@@ -110,7 +110,7 @@ class VLP(nn.Module):
         return x_BTE
 
     def _start_near_identity(self, std: float) -> None:
-        """N(0, std) for all that learns (supplement of [DVLP]); biases 0, layer norms as they are."""
+        """N(0, std) for what learns (supplement of [DVLP]); biases 0, layer norms as they are."""
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad or ".norm_" in name:
                 continue

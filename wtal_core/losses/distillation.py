@@ -39,7 +39,7 @@ def distillation_loss(
 
 
 def binary_divergence(prob: Tensor, target: Tensor) -> Tensor:
-    """D_KL of a hard binary label from a probability: -log p for 1, -log(1 - p) for anything else."""
+    """Divergence of a hard binary label from p: -log p for 1, -log(1 - p) for anything else."""
     prob = prob.clamp(CLAMP, 1 - CLAMP)
     return -torch.where(target == 1, prob, 1 - prob).log()
 

@@ -13,7 +13,7 @@ def video_loss(
 ) -> Tensor:
     """Cross-entropy of the pooled video score with the video-level labels, mean over videos.
 
-    Eq. (1) of [DVLP]. σ is the softmax over classes of the top-k mean of the logits; a video with
+    Eq. (1) of [DVLP], with the softmax over classes of the top-k mean of the logits; a video with
     several labels shares the mass among them. `kind="bce"` adds the term of the absent classes,
     as the text says and the formula does not.
     """

@@ -1,7 +1,8 @@
 """The one training loop."""
 
+import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -13,10 +14,10 @@ from wtal_core.losses.total import LossInputs, total_loss
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.training.batches import Batch, Sample, count_steps, draw_batches
-from wtal_core.training.progress import Progress
 from wtal_core.training.scoring import find_device
 from wtal_core.training.state import (
     OPTIMISER,
+    learning,
     load_optimiser,
     load_trainable,
     mix,
@@ -25,7 +26,9 @@ from wtal_core.training.state import (
     trainable_state,
 )
 
-Row = dict[str, float]  # epoch, lr, total and one column per loss term: means over the epoch
+log = logging.getLogger(__name__)
+
+Row = dict[str, float]  # epoch, lr, total and each loss term, as means over the epoch
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -39,6 +42,7 @@ class Objective(Protocol):
 
 
 EpochHook = Callable[[int, dict[str, Tensor], dict[str, Any]], None]
+Follow = Callable[[Iterable[None], str, int], Iterable[None]]
 
 
 def make_objective(params: LossParams, cls: float, kd: float, fb: float) -> Objective:
@@ -68,22 +72,23 @@ def train(
     samples: Sequence[Sample],
     params: StepParams,
     seed: int,
+    *,
     on_epoch: EpochHook | None = None,
     resume: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
+    follow: Follow | None = None,
     title: str = "train",
 ) -> list[Row]:
-    """Train `model` in place; the loss curve, one row per epoch.
+    """Train `model` in place, on the device where it is; the loss curve, one row per epoch.
 
     After each epoch `on_epoch(epoch, tensors, meta)` gets all that `resume=(tensors, meta)` needs
     to go on from there. The randomness of an epoch depends on (seed, epoch) alone, so a resumed
-    run ends in the same bytes. The model stays on its device.
-    Raises WtalError when a loss is NaN or infinite; the model keeps the weights of before.
+    run ends in the same bytes. `follow(steps, title, total)` passes the steps on and may show
+    how many are done. Raises WtalError when a loss is NaN or infinite, before the weights are.
     """
     if not samples:
         raise WtalError(f"{title}: there is no training video; look at the train split's features")
-    learning = [p for p in model.parameters() if p.requires_grad]
     optimiser = OPTIMISERS[params.optimiser](
-        learning, lr=params.lr, weight_decay=params.weight_decay
+        learning(model), lr=params.lr, weight_decay=params.weight_decay
     )
     rows: list[Row] = []
     if resume is not None:
@@ -91,17 +96,23 @@ def train(
         load_trainable(model, {n: t for n, t in tensors.items() if not n.startswith(OPTIMISER)})
         load_optimiser(model, optimiser, tensors)
         rows = [dict(row) for row in meta["rows"]]
-    steps = count_steps(len(samples), params.batch, params.min_steps)
-    with Progress(title, params.epochs * steps, done=len(rows) * steps) as progress:
+        log.info("%s: goes on after epoch %d", title, len(rows))
+    per_epoch = count_steps(len(samples), params.batch, params.min_steps)
+
+    def steps() -> Iterator[None]:
         for epoch in range(len(rows) + 1, params.epochs + 1):
-            with seeded(seed, epoch):
-                row = _run_epoch(
-                    model, objective, samples, params, optimiser, epoch, seed, title, progress
-                )
-            rows.append(row)
+            sums: dict[str, float] = {}
+            for values in _run_epoch(model, objective, samples, params, optimiser, epoch, seed):
+                sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+                yield
+            rows.append({"epoch": epoch} | {k: v / per_epoch for k, v in sums.items()})
             if on_epoch is not None:
-                tensors = trainable_state(model) | optimiser_state(model, optimiser)
-                on_epoch(epoch, tensors, {"rows": rows})
+                state = trainable_state(model) | optimiser_state(model, optimiser)
+                on_epoch(epoch, state, {"rows": rows})
+
+    total = (params.epochs - len(rows)) * per_epoch
+    for _ in follow(steps(), title, total) if follow else steps():
+        pass
     model.eval()
     return rows
 
@@ -114,33 +125,28 @@ def _run_epoch(
     optimiser: torch.optim.Optimizer,
     epoch: int,
     seed: int,
-    title: str,
-    progress: Progress,
-) -> Row:
+) -> Iterator[Row]:
+    """The learning rate and the losses of each optimiser step, as it is taken."""
     model.train()
     generator = torch.Generator().manual_seed(mix(seed, epoch))
     steps = count_steps(len(samples), params.batch, params.min_steps)
-    sums: dict[str, float] = {}
     drawn = draw_batches(
         samples, params.batch, params.crop, params.min_steps, generator, find_device(model)
     )
-    for step, batch in enumerate(drawn):
-        lr = scheduled_lr(params, (epoch - 1) * steps + step, params.epochs * steps)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        total, terms = objective(model(batch.feat_BTD, batch.mask_BT), batch, generator)
-        values = {name: float(term.detach()) for name, term in {"total": total, **terms}.items()}
-        _check_finite(values, f"{title}, epoch {epoch}, step {step + 1}, lr {lr:g}", batch.names)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        if params.grad_clip:
-            nn.utils.clip_grad_norm_(
-                [p for p in model.parameters() if p.requires_grad], params.grad_clip
-            )
-        optimiser.step()
-        sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
-        progress.advance(values["total"])
-    return {"epoch": epoch, "lr": lr} | {name: value / steps for name, value in sums.items()}
+    with seeded(seed, epoch):
+        for step, batch in enumerate(drawn):
+            lr = scheduled_lr(params, (epoch - 1) * steps + step, params.epochs * steps)
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            total, terms = objective(model(batch.feat_BTD, batch.mask_BT), batch, generator)
+            values = {k: float(v.detach()) for k, v in {"total": total, **terms}.items()}
+            _check_finite(values, f"epoch {epoch}, step {step + 1}, lr {lr:g}", batch.names)
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()
+            if params.grad_clip:
+                nn.utils.clip_grad_norm_(learning(model), params.grad_clip)
+            optimiser.step()
+            yield {"lr": lr} | values
 
 
 def scheduled_lr(params: StepParams, step: int, steps: int) -> float:
@@ -155,6 +161,6 @@ def _check_finite(values: Mapping[str, float], where: str, names: Sequence[str])
     if bad:
         shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         raise WtalError(
-            f"{where}: the loss is not finite ({', '.join(bad)}) on the videos {shown}; lower "
-            "the learning rate, set grad_clip, or check the features for NaN; nothing was written"
+            f"training, {where}: the loss is not finite ({', '.join(bad)}) on the videos {shown}; "
+            "lower lr, set grad_clip, or look for NaN in the features; nothing was written"
         )

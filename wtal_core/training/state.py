@@ -9,6 +9,11 @@ from torch import Tensor, nn
 OPTIMISER = "optimiser/"
 
 
+def learning(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that learn."""
+    return [p for p in model.parameters() if p.requires_grad]
+
+
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
     """Name -> tensor of the parameters that learn; frozen ones belong to whoever made them."""
     return {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
