@@ -1,9 +1,10 @@
 """Makes torchvision (which open_clip and timm import) usable beside a CPU build of torch.
 
-The wheel of torchvision on the package index is linked against CUDA. Next to a CPU torch its compiled
-operators cannot load, and `import torchvision` then fails although everything that this project needs is
-plain Python. Declaring the missing operators lets the import finish; calling one of them still raises
-torchvision's own error. On a CUDA build nothing is done, so that a broken install is not hidden.
+The wheel of torchvision on the package index is linked against CUDA. Next to a CPU torch its
+compiled operators cannot load, and `import torchvision` then fails although everything that this
+project needs is plain Python. Declaring the missing operators lets the import finish; calling one
+of them still raises torchvision's own error. On a CUDA build nothing is done, so that a broken
+install is not hidden.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _MISSING_OPERATOR = re.compile(r"operator torchvision::(\w+) does not exist")
 def ensure() -> tuple[str, ...]:
     """Imports torchvision, declaring operators that a CPU torch lacks.
 
-    Returns the names declared by this call: empty when torchvision imports by itself or was imported before.
-    Raises RuntimeError as torchvision does for any other fault, and always on a CUDA build of torch.
+    Returns the names declared by this call: none when torchvision imports by itself.
+    Raises torchvision's RuntimeError for any other fault, and always on a CUDA build of torch.
     """
     declared: list[str] = []
     while True:

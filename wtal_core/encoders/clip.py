@@ -1,6 +1,7 @@
 """CLIP through open_clip: building a model, and its frozen text tower with learnable prompts.
 
-Source: prompt mechanics of Ju et al., "Prompting Visual-Language Models for Efficient Video Understanding", 2022.
+Source: prompt mechanics of Ju et al., "Prompting Visual-Language Models for Efficient Video
+Understanding", 2022.
 Shapes: C classes or texts, P prompt vectors on each side of a name, L tokens, W text width,
 E joint embedding.
 """
@@ -27,9 +28,10 @@ _CAMEL_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def build_clip(config: str | Mapping[str, Any]) -> open_clip.CLIP:
-    """An untrained CLIP: a model name of open_clip ("ViT-B-16"), or a mapping with embed_dim, vision_cfg, text_cfg.
+    """An untrained CLIP, from a model name of open_clip ("ViT-B-16") or from a mapping.
 
-    A named model has OpenAI's QuickGELU, which their weights need; a mapping says `quick_gelu` itself.
+    A mapping holds embed_dim, vision_cfg, text_cfg and may hold quick_gelu (default: true).
+    A named model always has QuickGELU, since OpenAI's weights need it.
     Nothing is downloaded. Raises ValueError for a key that open_clip does not know.
     """
     if isinstance(config, str):
@@ -51,7 +53,7 @@ def build_clip(config: str | Mapping[str, Any]) -> open_clip.CLIP:
 
 
 def load_clip(config: str | Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> open_clip.CLIP:
-    """A frozen CLIP in evaluation mode with the weights `state`, whose keys must be exactly the model's."""
+    """A frozen CLIP in evaluation mode with the weights `state`: exactly the model's keys."""
     model = build_clip(config)
     model.load_state_dict(state, strict=True)
     return model.requires_grad_(False).eval()
@@ -63,7 +65,7 @@ def tokenize(model: open_clip.CLIP, texts: Sequence[str]) -> torch.Tensor:
 
 
 def clean_class_name(name: str) -> str:
-    """A class name as words: "BaseballPitch" -> "baseball pitch", "clean_and_jerk" -> "clean and jerk"."""
+    """A class name as words: "BaseballPitch" -> "baseball pitch"."""
     words = " ".join(_CAMEL_BORDER.sub(" ", name).replace("_", " ").split()).lower()
     return _RUN_TOGETHER.get(words, words)
 
@@ -107,7 +109,7 @@ class TextTower(nn.Module):
         return self.ln_final(eos_CW) @ self.text_projection
 
     def encode_ids(self, ids_CL: torch.Tensor) -> torch.Tensor:
-        """Text embeddings (C, E), not normalised, of token ids; equals `model.encode_text(ids_CL)`."""
+        """Text embeddings (C, E), not normalised, of token ids, as `encode_text` gives."""
         # EOS has the largest id of the vocabulary, which is how CLIP itself finds it.
         eos_C = ids_CL.argmax(dim=1)
         return self(self.token_embedding(ids_CL[:, : int(eos_C.max()) + 1]), eos_C)
@@ -155,7 +157,7 @@ class PromptedText(nn.Module):
         return self.tower(nn.utils.rnn.pad_sequence(texts, batch_first=True), eos_C)
 
     def plain(self, templates: str | Sequence[str] = "a photo of a {}.") -> torch.Tensor:
-        """Text embeddings (C, E) without learnt prompts: `{}` in a template stands for the class name.
+        """Text embeddings (C, E) of templates in which `{}` stands for the class name.
 
         One template: not normalised. Several: the mean of the L2-normalised embeddings of each.
         """

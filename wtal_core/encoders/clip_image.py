@@ -1,4 +1,4 @@
-"""CLIP's image tower: from uint8 RGB to embeddings.
+"""CLIP's image tower: from uint8 RGB to embeddings. `model` is what `clip.build_clip` gives.
 
 Shapes: B images, H W pixels, E joint embedding.
 """
@@ -6,26 +6,26 @@ Shapes: B images, H W pixels, E joint embedding.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 # Of the images that OpenAI trained on, per channel, for values in [0, 1].
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def image_size(model: nn.Module) -> int:
+def image_size(model: Any) -> int:
     """Side in pixels of the square that the image tower sees."""
     size = model.visual.image_size
     return int(size[0] if isinstance(size, Sequence) else size)
 
 
 def preprocess(rgb_BHWC: torch.Tensor, size: int) -> torch.Tensor:
-    """CLIP's image preparation of uint8 RGB: bicubic resize of the short side, centre crop, normalisation.
+    """CLIP's image preparation: bicubic resize of the short side, centre crop, normalisation.
 
-    Returns float32 (B, 3, size, size). Done in torch, with the rounding to whole grey levels that PIL does.
+    uint8 RGB in, float32 (B, 3, size, size) out. In torch, with PIL's rounding to grey levels.
     """
     if rgb_BHWC.ndim != 4 or rgb_BHWC.shape[-1] != 3 or rgb_BHWC.dtype != torch.uint8:
         raise ValueError(
@@ -46,6 +46,7 @@ def preprocess(rgb_BHWC: torch.Tensor, size: int) -> torch.Tensor:
     return (image_BCHW - mean) / std
 
 
-def encode_images(model: nn.Module, rgb_BHWC: torch.Tensor) -> torch.Tensor:
+def encode_images(model: Any, rgb_BHWC: torch.Tensor) -> torch.Tensor:
     """Image embeddings (B, E), not normalised, of uint8 RGB images (B, H, W, 3)."""
-    return model.encode_image(preprocess(rgb_BHWC, image_size(model)))
+    embedding_BE: torch.Tensor = model.encode_image(preprocess(rgb_BHWC, image_size(model)))
+    return embedding_BE

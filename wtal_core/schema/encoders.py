@@ -1,4 +1,4 @@
-"""Parameters of the encoders: sections `i3d` and `clip` of dataset.yaml, and how small ones are made."""
+"""Parameters of the encoders (`i3d`, `clip` of dataset.yaml) and of training small ones."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

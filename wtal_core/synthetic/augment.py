@@ -9,7 +9,7 @@ import torch
 def split(
     count: int, holdout: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random indices to train on and to measure on; the second part is empty only at `holdout` 0."""
+    """Random indices to train on and to measure on; the latter are none only at `holdout` 0."""
     order = torch.randperm(count, generator=generator)
     kept_out = int(np.ceil(count * holdout)) if holdout else 0
     return order[kept_out:], order[:kept_out]

@@ -60,7 +60,7 @@ def pretrain_clip(
 def contrastive_loss(
     image_BE: torch.Tensor, text_BE: torch.Tensor, caption_B: torch.Tensor, scale: torch.Tensor
 ) -> torch.Tensor:
-    """Symmetric InfoNCE of unit vectors in which pairs of equal captions are no negatives of each other.
+    """Symmetric InfoNCE of unit vectors; pairs of equal captions are no negatives of each other.
 
     The target of a pair is spread evenly over all pairs of the batch that bear its caption.
     """
@@ -74,7 +74,7 @@ def contrastive_loss(
 def retrieval(
     model: Any, images: torch.Tensor, caption: torch.Tensor, tokens: torch.Tensor
 ) -> float | None:
-    """Share of images whose best text among the distinct captions here is their own; None without images."""
+    """Share of images whose best text among the captions here is their own; None for no images."""
     if not len(images):
         return None
     model.eval()
@@ -133,8 +133,9 @@ def _brighten(pictures: torch.Tensor, most: float, generator: torch.Generator) -
 
 
 def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Gains, biases and the logit scale are not decayed; nor are embeddings of tokens hardly seen."""
-    plain, decayed = [], []
+    """No weight decay on gains, biases, the logit scale and embeddings, rarely seen as they are."""
+    plain: list[torch.nn.Parameter] = []
+    decayed: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         group = plain if parameter.ndim < 2 or "embedding" in name else decayed
         group.append(parameter)

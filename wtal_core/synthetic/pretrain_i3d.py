@@ -25,7 +25,7 @@ def pretrain_i3d(
     """Weights of `InceptionI3d(C, params.width, K)` and its curves, equal for equal input and seed.
 
     clips: (N, F, H, W, C), uint8 or float in [-1, 1]; labels: (N,) int, every one of 0..K-1.
-    The log holds per epoch `loss` and `accuracy` on the training clips, and once `holdout_accuracy`.
+    The log holds `loss` and `accuracy` on the training clips per epoch, and `holdout_accuracy`.
     Raises ValueError for shapes or labels that do not fit.
     """
     classes = _check(clips, labels)
@@ -35,7 +35,6 @@ def pretrain_i3d(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = InceptionI3d(clips.shape[-1], params.width, classes, params.dropout)
-        model = model.to(memory_format=torch.channels_last_3d)
         record = _train(model, clips_t, labels_t, train, params, generator)
     record["holdout_accuracy"] = accuracy(
         model, clips_t[held_out], labels_t[held_out], params.batch
@@ -62,11 +61,10 @@ def accuracy(
 def clip_input(clips: torch.Tensor) -> torch.Tensor:
     """Clips (B, F, H, W, C) as I3D takes them: float32 (B, C, F, H, W) in [-1, 1].
 
-    uint8 is RGB in 0..255, or flow quantised with 128 for no motion and ±127 for the bound.
+    uint8 is RGB, or flow quantised as the flow stage does: 0 is -1, 255 is 1 either way.
     """
     if clips.dtype == torch.uint8:
-        values = clips.float()
-        clips = values / 127.5 - 1 if clips.shape[-1] == 3 else ((values - 128) / 127).clamp(-1, 1)
+        clips = clips.float() / 127.5 - 1
     return clips.permute(0, 4, 1, 2, 3)
 
 
