@@ -37,7 +37,7 @@ class Protocol:
 PROTOCOLS: dict[str, Protocol] = {
     # ActivityNet's server and every paper on THUMOS14 that reuses its script
     "activitynet": Protocol(strict=False, chooser="prediction", interpolated=True),
-    # the THUMOS14 challenge's own development kit
+    # the THUMOS14 challenge's own development kit; not yet compared with published figures
     "thumos14": Protocol(strict=True, chooser="truth", interpolated=False),
 }
 
