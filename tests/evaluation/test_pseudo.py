@@ -9,7 +9,7 @@ from wtal_core.segments import Segments
 
 # one video of 7 snippets, 3 classes of which it carries the first two
 LABELS = np.array(
-    [[1, 0, 0], [1, -1, 0], [-1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], dtype=np.int8
+    [[1, 0, 0], [1, -1, 0], [-1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0], [1, -1, 0]], dtype=np.int8
 )
 TRUTH = np.array(
     [[1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]], dtype=bool
@@ -21,7 +21,7 @@ def test_uncertain_left_out() -> None:
     # class 0, without snippet 2: found 0 1 6, true 0 1 3; class 1, without snippet 1: found = true
     np.testing.assert_allclose(quality.fg_iou_C, [2 / 4, 1, np.nan])
     assert quality.fg_miou == pytest.approx(0.75)
-    # background, without snippet 2: found 3 5, true 5 6
+    # background, without snippet 2 (6 is certain: foreground of class 0): found 3 5, true 5 6
     assert quality.bg_iou == pytest.approx(1 / 3)
 
 
