@@ -144,8 +144,8 @@ def main(
     fps = read_json(data / "frames" / "record.json")["fps"]
     jobs = make_jobs(data, SnippetGrid(fps, snippet.frames, snippet.stride))
     flat = [job for streams in jobs.values() for job in streams]
-    made = dict(zip(flat, map_items(run, flat, "features_i3d"), strict=True))
-    feat = {name: [np.load(made[job]) for job in streams] for name, streams in jobs.items()}
+    paths = map_items(run, flat, "features_i3d")
+    feat = {name: [np.load(next(paths)) for _ in streams] for name, streams in jobs.items()}
     columns = [part.shape[1] for part in next(iter(feat.values()))]
     labels = read_labels(data / "labels.json")
     with fresh_folder(data / "i3d") as fresh:
