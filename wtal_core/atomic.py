@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wtal_core.errors import disk_full
+
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
@@ -29,6 +31,8 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         fresh.rename(path)
         sync(path.parent)
         shutil.rmtree(aside, ignore_errors=True)
+    except OSError as err:
+        raise disk_full(err) or err from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -43,6 +47,8 @@ def fresh_file(path: Path) -> Iterator[Path]:
         sync(fresh)
         os.replace(fresh, path)
         sync(path.parent)
+    except OSError as err:
+        raise disk_full(err) or err from None
     finally:
         fresh.unlink(missing_ok=True)
 

@@ -1,5 +1,7 @@
 """The errors that a user sees: each says which file, what is wrong with it and what to do."""
 
+import errno
+
 
 class WtalError(Exception):
     """Something the user can put right; the message names the file, the cause and the remedy."""
@@ -31,3 +33,14 @@ class BadVideo(WtalError):
     def __reduce__(self) -> tuple[type["BadVideo"], tuple[str, str, str, str]]:
         # The default would call BadVideo(message) on the way back from a worker process.
         return type(self), (self.code, self.file, self.cause, self.remedy)
+
+
+def disk_full(error: BaseException) -> WtalError | None:
+    """What to tell the user if `error` is a write that found no room; else None."""
+    if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return None
+    return WtalError(
+        f"{getattr(error, 'filename', None) or 'a file'}: no room to write it ({error}); free some "
+        "space, or set WTAL_ITEM_CACHE to a folder on another disk; what is finished stays, so "
+        "run the same command again"
+    )

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from wtal_core.atomic import fresh_file, link_or_copy, sync
 from wtal_core.errors import BadVideo, WtalError
-from wtal_core.pool import Died, run_pool
+from wtal_core.pool import Died, run_pool, worker_count
 from wtal_core.progress import report
 
 T = TypeVar("T")
@@ -39,14 +39,6 @@ def cache_root() -> Path:
         if parent.match(".dvc/tmp/exps"):
             return parent.parents[2] / ".cache" / "items"
     return repository / ".cache" / "items"
-
-
-def worker_count() -> int:
-    """`$WTAL_WORKERS`, else one per core that this process may use."""
-    given = os.environ.get("WTAL_WORKERS", "")
-    if given and (not given.isdecimal() or int(given) < 1):
-        raise WtalError(f"WTAL_WORKERS = {given!r}: set it to a number of processes, or unset it")
-    return int(given) if given else len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -212,11 +204,11 @@ def check_bad(bad: Sequence[BadVideo], total: int, max_fraction: float) -> None:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()  # a zombie writes no more
+    except FileNotFoundError:  # a system without /proc
         return True
-    return True
+    except (ProcessLookupError, PermissionError) as err:
+        return isinstance(err, PermissionError)  # it lives, as someone else's
 
 
 def _digest(value: Any) -> str:

@@ -6,14 +6,14 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from wtal_core.errors import WtalError
+from wtal_core.errors import WtalError, disk_full
 
 # One process per item is the parallelism; libraries that add their own only fight over cores.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -37,9 +37,17 @@ class _Worker:
     index: int | None = None  # item in work; None before it has reported for duty
 
 
+def worker_count() -> int:
+    """`$WTAL_WORKERS`, else one per core that this process may use."""
+    given = os.environ.get("WTAL_WORKERS", "")
+    if given and (not given.isdecimal() or int(given) < 1):
+        raise WtalError(f"WTAL_WORKERS = {given!r}: set it to a number of processes, or unset it")
+    return int(given) if given else len(os.sched_getaffinity(0))
+
+
 def run_pool(
     work: Callable[[Any], Any], items: Sequence[Any], workers: int
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Yield (index, result) as they come; the result is `work(item)`, a WtalError or a `Died`.
 
     `work` and the items are pickled (processes are spawned, so that no lock or thread is
@@ -123,8 +131,9 @@ def _serve(work: Callable[[Any], Any], connection: Connection) -> None:
             answer = "result", work(item)
         except WtalError as err:
             answer = "result", err
-        except Exception:
-            answer = "error", traceback.format_exc()
+        except Exception as err:
+            full = disk_full(err)
+            answer = ("result", full) if full else ("error", traceback.format_exc())
         connection.send(answer)
 
 

@@ -84,14 +84,14 @@ def test_out_of_order_timestamps_are_sorted_and_frames_left_alone() -> None:
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.avi", "film.ts"])
 def test_times_and_pictures(tmp_path: Path, name: str) -> None:
-    pictures = [picture(i) for i in range(10)]
+    pictures = [np.full((36, 52, 3), 20 + 20 * i, np.uint8) for i in range(10)]
     codec = "mpeg4" if name.endswith("avi") else "libx264"
     film = write_film(tmp_path / name, pictures, codec=codec)
     frames = list(decode(film))
     assert [f.pts_s for f in frames] == pytest.approx([0.04 * i for i in range(10)])
     assert frames[-1].pts_s + frames[-1].duration_s == pytest.approx(0.4)
-    for frame, original in zip(frames, pictures, strict=True):
-        assert np.abs(frame.rgb.astype(int) - original).mean() < 6
+    levels = [frame.rgb.mean() for frame in frames]
+    np.testing.assert_allclose(levels, [20 + 20 * i for i in range(10)], atol=4)
 
 
 def test_first_frame_shown_is_time_zero(tmp_path: Path) -> None:
