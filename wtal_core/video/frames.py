@@ -1,11 +1,11 @@
 """Stored frames and flow: one Matroska file per video, FFV1 (lossless), every frame a key frame.
 
-Measured (benchmarks/frames_format.py; 40x40 synthetic / 340x256 real clip, one core): FFV1 takes
-1.1 / 65 KB a frame where raw takes 4.8 / 261, zstd 1.4 / 167, PNG 1.6 / 124, lossless x264 1.7 /
-117; it writes 3200 / 230 and reads 5900 / 260 frames/s, far above what flow and I3D ask for.
-JPEG (38 KB) and x264 at crf 12 (14 KB) are smaller, but err by up to 12-42 levels, which flow
-sees. FFV1 over 16-frame groups saves 1 % and doubles the cost of reading one snippet.
-Flow (x and y side by side in one grey picture): .38 / 9.3 KB a field; PNG .72 / 24, zstd .46 / 19.
+Measured (benchmarks/frames_format.py; KB a frame of a 340x256 real clip / a 40x40 synthetic one):
+FFV1 65 / 2.3, zstd 167 / 2.6, lossless x264 117 / 2.5, PNG 124 / 2.6, raw 261 / 4.8. On one core
+it writes 210 / 6400 and reads 200 / 6200 frames/s, far above what flow and I3D ask for, and reads
+one 16-frame snippet in 88 / 4 ms. JPEG (31 KB) and x264 at crf 12 (14 KB) are smaller but err by
+tens of levels, which flow sees. FFV1 in groups of 16 frames saves 1 % and reads half as fast.
+Flow (x and y side by side in one grey picture): 16 / .38 KB, zstd 36 / .46, PNG 31 / .63.
 """
 
 import os
