@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wtal_core.errors import WtalError
 from wtal_core.pooling import stretch_minmax
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.thresholds import ThresholdParams
@@ -114,6 +115,21 @@ def count_shares(found: Sequence[PseudoLabels], label_NC: Tensor) -> Shares:
     )
     quantiles = {f"{p:.0%}": float(ordered_M[i]) for p, i in zip(points, at, strict=True)}
     return Shares(foreground, background, uncertain, quantiles)
+
+
+def check_shares(shares: Shares, thresholds: ThresholdParams, title: str) -> None:
+    """Raise WtalError where one kind of label is missing: nothing could be learnt from the rest."""
+    for name, share, key, quantile in (
+        ("foreground", shares.foreground, "delta_h", "75%"),
+        ("background", shares.background, "delta_l", "25%"),
+    ):
+        if share == 0:
+            raise WtalError(
+                f"{title}: no pseudo-label of the videos' own classes is {name} "
+                f"(delta_h {thresholds.delta_h}, delta_l {thresholds.delta_l}): "
+                f"{shares.describe()}; try thresholds.{key} near {shares.quantiles[quantile]:.3f}, "
+                "or train the branch that the labels come from longer"
+            )
 
 
 def _stretched(prob_TC: Tensor, params: PseudoLabelParams) -> Tensor:

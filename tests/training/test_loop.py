@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from wtal_core.branches.output import BranchOutput
+from wtal_core.branches.weights import load_trainable, trainable_state
 from wtal_core.errors import WtalError
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams, WarmUpParams
 from wtal_core.training.batches import Batch, Sample
 from wtal_core.training.loop import Row, make_objective, scheduled_lr, train
-from wtal_core.training.state import load_trainable, mix, optimiser_state, seeded, trainable_state
+from wtal_core.training.state import fingerprint, mix, optimiser_state, seeded
 
 PARAMS = StepParams(epochs=4, min_steps=3, batch=2, crop=6, lr=0.01)
 OBJECTIVE = make_objective(LossParams(topk_ratio=3), cls=1.0, kd=1.0, fb=0.05)
@@ -176,9 +177,9 @@ def test_warm_up_is_a_step_with_the_video_loss_alone() -> None:
 
 def test_weights_of_another_model_are_refused() -> None:
     tensors = trainable_state(build())
-    with pytest.raises(ValueError, match=r"1 names or shapes differ, such as 'layer.bias'"):
+    with pytest.raises(WtalError, match=r"1 names or shapes differ, such as 'layer.bias'"):
         load_trainable(build(), {"layer.weight": tensors["layer.weight"]})
-    with pytest.raises(ValueError, match="layer.weight"):
+    with pytest.raises(WtalError, match=r"layer.weight"):
         load_trainable(build(), {**tensors, "layer.weight": torch.zeros(3, 6)})
 
 
@@ -189,3 +190,15 @@ def test_an_unused_optimiser_has_no_state() -> None:
 
 def test_seeds_of_parts_differ() -> None:
     assert len({mix(seed, part) for seed in range(20) for part in range(60)}) == 1200
+
+
+def test_fingerprint_sees_weights_videos_and_labels() -> None:
+    one = samples()
+    renamed = [dataclasses.replace(one[0], name="x"), *one[1:]]
+    warmer = [dataclasses.replace(one[0], feat_TD=one[0].feat_TD + 1), *one[1:]]
+    unlabelled = [dataclasses.replace(s, target_TC=None) for s in one]
+    other = build()
+    nn.init.zeros_(other.layer.bias)
+    found = [fingerprint(build(), s) for s in (one, renamed, warmer, unlabelled)]
+    assert len({*found, fingerprint(other, one)}) == 5
+    assert fingerprint(build(), samples()) == found[0]

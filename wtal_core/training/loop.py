@@ -9,22 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from wtal_core.branches.output import BranchOutput
+from wtal_core.branches.weights import learning, load_trainable, trainable_state
 from wtal_core.errors import WtalError
 from wtal_core.losses.total import LossInputs, total_loss
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.training.batches import Batch, Sample, count_steps, draw_batches
 from wtal_core.training.scoring import find_device
-from wtal_core.training.state import (
-    OPTIMISER,
-    learning,
-    load_optimiser,
-    load_trainable,
-    mix,
-    optimiser_state,
-    seeded,
-    trainable_state,
-)
+from wtal_core.training.state import OPTIMISER, load_optimiser, mix, optimiser_state, seeded
 
 log = logging.getLogger(__name__)
 

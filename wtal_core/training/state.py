@@ -1,36 +1,16 @@
-"""What of a training run is kept: the tensors that learn, and the optimiser's memory of them."""
+"""What makes a training run go on as if it had never stopped: optimiser, seeds, fingerprint."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from wtal_core.branches.weights import trainable_state
+from wtal_core.training.batches import Sample
+
 OPTIMISER = "optimiser/"
-
-
-def learning(model: nn.Module) -> list[nn.Parameter]:
-    """The parameters that learn."""
-    return [p for p in model.parameters() if p.requires_grad]
-
-
-def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of the parameters that learn; frozen ones belong to whoever made them."""
-    return {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
-
-
-def load_trainable(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `trainable_state` took; names and shapes must be exactly the model's."""
-    there = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    wrong = sorted(set(there) ^ set(tensors))
-    wrong += sorted(n for n in set(there) & set(tensors) if there[n].shape != tensors[n].shape)
-    if wrong:
-        raise ValueError(
-            f"weights of another model: {len(wrong)} names or shapes differ, such as {wrong[0]!r}"
-        )
-    with torch.no_grad():
-        for name, parameter in there.items():
-            parameter.copy_(tensors[name])
 
 
 def optimiser_state(model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -70,3 +50,17 @@ def seeded(seed: int, part: int = 0) -> Iterator[None]:
 def mix(seed: int, part: int) -> int:
     """Another seed for each pair of small non-negative numbers."""
     return (seed * 1_000_003 + part * 7_919 + 17) % 2**63
+
+
+def fingerprint(model: nn.Module, samples: Sequence[Sample]) -> str:
+    """Hash of all that a run starts from but its parameters: first weights, videos, labels."""
+    digest = hashlib.sha256()
+    tensors: list[Tensor | None] = list(trainable_state(model).values())
+    for sample in samples:
+        digest.update(sample.name.encode())
+        tensors += [sample.feat_TD, sample.label_C, sample.target_TC, sample.weight_TC]
+    for tensor in tensors:
+        plain = None if tensor is None else tensor.detach().cpu().contiguous()
+        digest.update(b"none" if plain is None else f"{plain.dtype}{tuple(plain.shape)}".encode())
+        digest.update(b"" if plain is None else plain.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

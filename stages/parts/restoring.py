@@ -1,0 +1,41 @@
+"""Branches as an earlier stage left them."""
+
+from pathlib import Path
+
+import torch
+
+from wtal_core.branches.cbp import CBP
+from wtal_core.branches.vlp import VLP
+from wtal_core.branches.weights import load_trainable
+from wtal_core.checkpoint import load_checkpoint
+from wtal_core.encoders.clip import PromptedText, load_clip
+from wtal_core.schema.branches import CbpParams, VlpParams
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def restore_cbp(checkpoint: Path, params: CbpParams) -> CBP:
+    """The CBP branch of a checkpoint folder."""
+    tensors, meta = load_checkpoint(checkpoint)
+    model = CBP(meta["in_channels"], len(meta["classes"]), params)
+    load_trainable(model, tensors)
+    return model.to(DEVICE)
+
+
+def restore_vlp(checkpoint: Path, text: PromptedText, params: VlpParams) -> VLP:
+    """The VLP branch of a checkpoint folder; the warm-up's is the untrained one."""
+    tensors, meta = load_checkpoint(checkpoint)
+    model = VLP(text, text.dim, len(meta["classes"]), params, vanilla=meta["vanilla"])
+    load_trainable(model, tensors)
+    return model.to(DEVICE)
+
+
+def read_text(clip: Path, classes: tuple[str, ...]) -> PromptedText:
+    """The frozen text tower of a CLIP checkpoint folder, for these class names."""
+    tensors, meta = load_checkpoint(clip)
+    return PromptedText(load_clip(meta["config"], tensors), classes)
+
+
+def is_vanilla(checkpoint: Path) -> bool:
+    """Is this the VLP branch before any training?"""
+    return bool(load_checkpoint(checkpoint)[1]["vanilla"])

@@ -1,0 +1,66 @@
+"""Training that survives a kill: finished epochs are kept outside DVC's outs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wtal_core.branches import cbp, output, transformer, vlp
+from wtal_core.branches import weights as branch_weights
+from wtal_core.branches.weights import trainable_state
+from wtal_core.checkpoint import Resume, save_checkpoint
+from wtal_core.items import code_version, work_dir
+from wtal_core.losses import contrastive, distillation, mil, total
+from wtal_core.progress import report
+from wtal_core.schema.losses import LossParams
+from wtal_core.schema.training import StepParams
+from wtal_core.tables import write_csv
+from wtal_core.training import batches, loop, state
+from wtal_core.training.batches import Sample
+
+MODULES = (
+    cbp, output, transformer, vlp, branch_weights,
+    contrastive, distillation, mil, total,
+    batches, loop, state,
+)  # fmt: skip
+
+
+def train_and_save(
+    model: nn.Module,
+    samples: list[Sample],
+    step: StepParams,
+    loss: LossParams,
+    weights: Mapping[str, float],
+    seed: int,
+    *,
+    title: str,
+    checkpoint: Path,
+    curves: Path,
+    meta: Mapping[str, Any],
+) -> None:
+    """Train `model`, going on from a killed run with the same inputs; write weights and curve."""
+    inputs = {
+        "code": code_version(*MODULES, packages=("torch",)),
+        "start": state.fingerprint(model, samples),
+        "step": asdict(step),
+        "loss": asdict(loss),
+        "weights": dict(weights),
+        "seed": seed,
+    }
+    kept = Resume(work_dir(title.split("@")[0], inputs))
+    rows = loop.train(
+        model,
+        loop.make_objective(loss, **weights),
+        samples,
+        step,
+        seed,
+        on_epoch=kept.save,
+        resume=kept.load(),
+        follow=report,
+        title=title,
+    )
+    save_checkpoint(checkpoint, trainable_state(model), meta)
+    write_csv(curves, list(rows[0]), [list(row.values()) for row in rows])
+    kept.clear()
