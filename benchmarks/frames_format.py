@@ -108,9 +108,8 @@ def x264(encoder: str, pix_fmt: str, **options: str) -> Format:
 
     def write(path: Path, a: np.ndarray) -> None:
         with av.open(str(path), "w", format="matroska") as container:
-            stream = container.add_stream(
-                encoder, rate=25, options={"preset": "veryfast"} | options
-            )
+            knobs = {"preset": "veryfast"} | options
+            stream: Any = container.add_stream(encoder, rate=25, options=knobs)
             stream.height, stream.width, stream.pix_fmt = *a.shape[1:3], pix_fmt
             stream.codec_context.thread_count = 1
             for rgb in a:

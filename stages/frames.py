@@ -20,10 +20,10 @@ from wtal_core.items import ItemCache, check_bad, code_version, hash_file, map_v
 from wtal_core.params import read_facts, read_run
 from wtal_core.schema.video import VideoParams
 from wtal_core.sources import find_sources, warn_of_twins
-from wtal_core.video import container, decode, extract, frames, resample, truncation
+from wtal_core.video import complaints, container, decode, extract, frames, resample, truncation
 
 SUFFIX = ".mkv"
-MODULES = (container, decode, extract, frames, resample, truncation)
+MODULES = (complaints, container, decode, extract, frames, resample, truncation)
 PACKAGES = ("av", "opencv-contrib-python-headless")
 log = logging.getLogger(__name__)
 

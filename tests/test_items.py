@@ -62,6 +62,18 @@ def test_commit_and_place(tmp_path: Path) -> None:
     assert sorted(p.name for p in cache.folder.iterdir()) == [f"{key}.note", f"{key}.x"]
 
 
+def test_whatever_a_kill_leaves_of_a_commit_is_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ItemCache("s", "1", {})
+    written: list[str] = []
+    monkeypatch.setattr(items, "sync", lambda path: written.append(path.name))
+    put(cache, cache.key("content"), "hello")
+    mark = f".{socket.gethostname()}.{os.getpid()}."
+    files = [name for name in written if name != "s"]
+    assert len(files) == 2
+    assert all(name.startswith(".") and mark in name for name in files)
+    assert written[-1] == "s", "the folder's own entries are synced last"
+
+
 def test_half_an_item_is_none() -> None:
     cache = ItemCache("s", "1", {})
     for damage in ("no note", "no file", "short file", "half a note"):

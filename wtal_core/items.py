@@ -92,8 +92,11 @@ class ItemCache:
         sync(temporary)
         note = {"bytes": temporary.stat().st_size, "meta": dict(meta or {})}
         os.replace(temporary, self.path(key, suffix))
-        with fresh_file(self._note(key)) as fresh:
-            fresh.write_text(json.dumps(note, sort_keys=True))
+        fresh = self.temporary(key, ".note")
+        fresh.write_text(json.dumps(note, sort_keys=True))
+        sync(fresh)
+        os.replace(fresh, self._note(key))
+        sync(self.folder)
 
     def place(self, key: str, suffix: str, target: Path) -> None:
         """Put the item's file at `target`, as a second name of it where that is possible."""

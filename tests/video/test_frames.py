@@ -102,6 +102,24 @@ def test_a_file_cut_short_is_named(tmp_path: Path, share: float) -> None:
             read(path)
 
 
+def test_a_changed_bit_is_never_silent(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    store.write_frames(path, NOISE[:4], 25.0)
+    content = path.read_bytes()
+    frame = NOISE[0].size // 2  # well inside the first frame's data, past the header
+    other = store.iter_frames(path)
+    next(other)  # a second file in the middle of being read must not swallow the complaint
+    for place in (600 + frame, len(content) - 600):
+        changed = bytearray(content)
+        changed[place] ^= 4
+        path.write_bytes(changed)
+        for _ in range(2):  # FFmpeg would rather not repeat itself
+            with pytest.raises(WtalError, match=r"a\.mkv: damaged \(.*run the stage again"):
+                store.read_frames(path)
+    path.write_bytes(content)
+    assert len(list(other)) == 3
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WtalError, match=r"b\.mkv: missing"):
         store.read_flow(tmp_path / "b.mkv")

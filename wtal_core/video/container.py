@@ -13,6 +13,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from wtal_core.errors import BadVideo
+from wtal_core.video.complaints import heard
 from wtal_core.video.truncation import missing_bytes
 
 # Real video containers only: no play lists, image sequences, subtitles or text art, which read
@@ -25,9 +26,6 @@ _MAX_MISSING = 0.01  # share of a file that may be cut off, as of packets that m
 _TIMEOUT_S = 60.0  # of one read
 COPY_AGAIN = "copy the file again from its source"
 
-# PyAV drops FFmpeg's messages unless asked; `decode` wants to know of complaints.
-av.logging.set_level(av.logging.ERROR)
-
 
 def open_video(path: Path, complaints: list[str]) -> InputContainer:
     """Open for reading, with access to nothing but the file itself.
@@ -38,14 +36,13 @@ def open_video(path: Path, complaints: list[str]) -> InputContainer:
     check_file(path)
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
-        with av.logging.Capture() as log:
+        with heard(complaints):
             # old files carry titles in any encoding
             container = av.open(
                 f"file:{path}", options=options, timeout=_TIMEOUT_S, metadata_errors="ignore"
             )
     except av.FFmpegError as err:
         raise _cannot_open(path, err) from err
-    complaints += [message.strip() for _, _, message in log]
     size, lacking = os.path.getsize(path), missing_bytes(path)
     if lacking > _MAX_MISSING * (size + lacking):
         container.close()

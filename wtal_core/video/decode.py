@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from wtal_core.errors import BadVideo
+from wtal_core.video.complaints import heard, listen
 from wtal_core.video.container import COPY_AGAIN, open_video, promised_s, upright, video_stream
 
 _MAX_BROKEN = 0.01  # share of broken packets and frames that is still decoded
@@ -107,26 +108,25 @@ def _frames(
 ) -> Iterator[av.VideoFrame]:
     """Decode on past broken packets, counting them and collecting FFmpeg's complaints."""
     failures = 0
-    with av.logging.Capture() as log:
-        while failures <= _MAX_READ_ERRORS:
-            try:
-                for packet in container.demux(stream):
-                    failures = 0
-                    for frame in _decoded(packet, tally):
-                        tally.broken += bool(frame.is_corrupt)
-                        yield frame
-                break
-            # The container's own structure is broken here: read on behind it. PyAV has the
-            # IndexError for a packet of a stream that the header does not know.
-            except (av.FFmpegError, IndexError):
-                tally.broken += 1
-                failures += 1
-    tally.complaints += [message.strip() for _, _, message in log]
+    while failures <= _MAX_READ_ERRORS:
+        try:
+            for packet in listen(container.demux(stream), tally.complaints):
+                failures = 0
+                for frame in _decoded(packet, tally):
+                    tally.broken += bool(frame.is_corrupt)
+                    yield frame
+            return
+        # The container's own structure is broken here: read on behind it. PyAV has the
+        # IndexError for a packet of a stream that the header does not know.
+        except (av.FFmpegError, IndexError):
+            tally.broken += 1
+            failures += 1
 
 
 def _decoded(packet: "av.Packet[VideoStream]", tally: Tally) -> list[av.VideoFrame]:
     try:
-        return packet.decode()
+        with heard(tally.complaints):
+            return packet.decode()
     except av.FFmpegError:
         tally.broken += 1
         return []

@@ -20,6 +20,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from wtal_core.errors import WtalError
+from wtal_core.video.complaints import heard, listen
 from wtal_core.video.truncation import missing_bytes
 
 
@@ -123,10 +124,13 @@ def _replace(path: Path, fill: Callable[[Path], object]) -> None:
 
 
 def _iter_pictures(path: Path, layout: str) -> Iterator[np.ndarray]:
+    complaints: list[str] = []
     with _opened(path) as container:
         reformat = VideoReformatter().reformat
-        for frame in container.decode(_stream(container)):
+        for frame in listen(container.decode(_stream(container)), complaints):
+            _check(complaints, path)
             yield reformat(frame, format=layout, threads=1).to_ndarray()
+        _check(complaints, path)
 
 
 def _pictures_at(path: Path, indices: Sequence[int] | np.ndarray, layout: str) -> np.ndarray:
@@ -135,6 +139,7 @@ def _pictures_at(path: Path, indices: Sequence[int] | np.ndarray, layout: str) -
         raise IndexError(f"want a list of frame numbers from 0 on, got {indices}")
     found: dict[int, np.ndarray] = {}
     left = set(wanted.tolist())
+    complaints: list[str] = []
     with _opened(path) as container:
         stream = _stream(container)
         rate, base = stream.average_rate, stream.time_base
@@ -148,7 +153,9 @@ def _pictures_at(path: Path, indices: Sequence[int] | np.ndarray, layout: str) -
                 break
             index = round(packet.pts * base * rate)
             if index in left:
-                (frame,) = packet.decode()
+                with heard(complaints):
+                    (frame,) = packet.decode()
+                _check(complaints, path)
                 found[index] = reformat(frame, format=layout, threads=1).to_ndarray()
                 left.remove(index)
     if left:
@@ -168,6 +175,12 @@ def _opened(path: Path) -> "av.container.InputContainer":
             f"{path}: not a file of stored frames ({err.strerror}); delete it and run the stage "
             "again"
         ) from err
+
+
+def _check(complaints: list[str], path: Path) -> None:
+    """FFV1 has a checksum per slice, so damage is never silent."""
+    if complaints:
+        raise WtalError(f"{path}: damaged ({complaints[0]}); delete it and run the stage again")
 
 
 def _stream(container: "av.container.InputContainer") -> VideoStream:
