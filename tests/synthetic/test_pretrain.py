@@ -7,13 +7,18 @@ import pytest
 import torch
 
 from wtal_core.encoders.clip import load_clip
-from wtal_core.encoders.i3d import load_i3d
+from wtal_core.encoders.i3d import InceptionI3d, load_i3d
 from wtal_core.schema.encoders import ClipPretrainParams, I3dPretrainParams
 from wtal_core.synthetic.augment import brighten, displace, split
 from wtal_core.synthetic.pretrain_clip import contrastive_loss, pretrain_clip, retrieval
-from wtal_core.synthetic.pretrain_i3d import accuracy, clip_input, pretrain_i3d
+from wtal_core.synthetic.pretrain_i3d import (
+    accuracy,
+    clip_input,
+    pretrain_i3d,
+    start_as_motion_detectors,
+)
 
-I3D = I3dPretrainParams(width=0.07, epochs=40, batch=6, shift=1, dropout=0.0, holdout=0.25)
+I3D = I3dPretrainParams(width=0.07, epochs=30, batch=6, lr=1e-2, shift=1, dropout=0.0, holdout=0.25)
 CLIP = ClipPretrainParams(
     embed_dim=12, image_size=16, patch=8, vision_width=16, vision_layers=1, text_width=16,
     text_layers=1, head_width=8, context_length=7, epochs=20, batch=12, lr=1e-2, shift=1,
@@ -65,6 +70,19 @@ def test_i3d_learns_directions_and_measures_unseen_clips(channels: int) -> None:
         model, torch.from_numpy(clips)[held_out], torch.from_numpy(labels)[held_out], batch=4
     )
     assert record["holdout_accuracy"] == again
+
+
+def test_half_of_the_first_kernels_start_blind_to_what_stands_still() -> None:
+    model = InceptionI3d(3, 0.2)
+    before = model.state_dict()["trunk.Conv3d_1a_7x7.conv_3d.weight"].clone()
+    start_as_motion_detectors(model)
+    after = model.state_dict()["trunk.Conv3d_1a_7x7.conv_3d.weight"]
+    assert torch.equal(after[1::2], before[1::2])
+    # Not near the borders in time, where padding is a change too.
+    still = torch.randn(1, 3, 1, 9, 9).expand(-1, -1, 9, -1, -1)
+    seen = torch.nn.functional.conv3d(still, after)
+    assert seen[:, ::2].abs().max() < 1e-4
+    assert seen[:, 1::2].abs().min() > 1e-4
 
 
 def test_i3d_repeats_itself_and_leaves_the_global_generator_alone() -> None:

@@ -10,7 +10,7 @@ class I3dParams:
 
     rgb: str = "encoders/i3d_rgb"  # checkpoint folder of the RGB stream, within the dataset's
     flow: str = "encoders/i3d_flow"  # checkpoint folder of the flow stream
-    batch: int = 8  # snippets encoded at a time: memory against speed, no influence on the result
+    batch: int = 8  # snippets encoded at a time: memory against speed
 
     def __post_init__(self) -> None:
         _check_at_least(1, "i3d", batch=self.batch)
@@ -21,7 +21,7 @@ class ClipParams:
     """The image and text towers. A checkpoint says itself which model of open_clip it is."""
 
     weights: str = "encoders/clip"  # checkpoint folder, within the dataset's
-    batch: int = 32  # images encoded at a time: memory against speed, no influence on the result
+    batch: int = 32  # images encoded at a time: memory against speed
 
     def __post_init__(self) -> None:
         _check_at_least(1, "clip", batch=self.batch)
@@ -33,13 +33,13 @@ class I3dPretrainParams:
 
     width: float = 0.25  # share of I3D's channels
     epochs: int = 16
-    batch: int = 32  # clips a step
-    lr: float = 3e-3  # peak of the one-cycle schedule
+    batch: int = 16  # clips a step
+    lr: float = 2e-3  # peak of the one-cycle schedule
     weight_decay: float = 1e-3
-    label_smoothing: float = 0.1
-    dropout: float = 0.2
-    shift: int = 4  # px, largest random displacement of a clip; never a flip: directions matter
-    brightness: float = 0.2  # largest random change of gain and offset, RGB only
+    label_smoothing: float = 0.05
+    dropout: float = 0.1
+    shift: int = 2  # px, largest random displacement of a clip; never a flip: directions matter
+    brightness: float = 0.1  # largest random change of gain and offset, RGB only
     holdout: float = 0.1  # share of the clips that only measures accuracy
 
     def __post_init__(self) -> None:

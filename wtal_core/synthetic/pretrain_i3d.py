@@ -35,6 +35,7 @@ def pretrain_i3d(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = InceptionI3d(clips.shape[-1], params.width, classes, params.dropout)
+        start_as_motion_detectors(model)
         record = _train(model, clips_t, labels_t, train, params, generator)
     record["holdout_accuracy"] = accuracy(
         model, clips_t[held_out], labels_t[held_out], params.batch
@@ -58,6 +59,17 @@ def accuracy(
     return float(torch.cat(right).float().mean())
 
 
+def start_as_motion_detectors(model: InceptionI3d) -> None:
+    """Every second kernel of the first layer starts with zero mean over time.
+
+    Such a kernel is blind to what stands still, and BatchNorm lifts what is left to the level of
+    the others. From purely random kernels RGB takes epochs to see motion at all.
+    """
+    with torch.no_grad():
+        kernels = model.state_dict()["trunk.Conv3d_1a_7x7.conv_3d.weight"][::2]
+        kernels -= kernels.mean(dim=2, keepdim=True)
+
+
 def clip_input(clips: torch.Tensor) -> torch.Tensor:
     """Clips (B, F, H, W, C) as I3D takes them: float32 (B, C, F, H, W) in [-1, 1].
 
@@ -79,7 +91,7 @@ def _train(
     optimiser = torch.optim.AdamW(model.parameters(), params.lr, weight_decay=params.weight_decay)
     steps = -(-len(train) // params.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, params.lr, total_steps=steps * params.epochs
+        optimiser, params.lr, total_steps=steps * params.epochs, pct_start=0.2
     )
     record: dict[str, Any] = {"loss": [], "accuracy": []}
     for epoch in range(params.epochs):
