@@ -6,10 +6,10 @@ import torch
 
 from wtal_core.branches.cbp import CBP
 from wtal_core.branches.vlp import VLP
-from wtal_core.branches.weights import load_trainable
 from wtal_core.checkpoint import load_checkpoint
 from wtal_core.encoders.clip import PromptedText, load_clip
 from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.training.weights import load_trainable
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -8,8 +8,6 @@ from typing import Any
 from torch import nn
 
 from wtal_core.branches import cbp, output, transformer, vlp
-from wtal_core.branches import weights as branch_weights
-from wtal_core.branches.weights import trainable_state
 from wtal_core.checkpoint import Resume, save_checkpoint
 from wtal_core.items import code_version, work_dir
 from wtal_core.losses import contrastive, distillation, mil, total
@@ -18,7 +16,9 @@ from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.tables import write_csv
 from wtal_core.training import batches, loop, state
+from wtal_core.training import weights as branch_weights
 from wtal_core.training.batches import Sample
+from wtal_core.training.weights import trainable_state
 
 MODULES = (
     cbp, output, transformer, vlp, branch_weights,

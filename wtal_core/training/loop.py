@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from wtal_core.branches.output import BranchOutput
-from wtal_core.branches.weights import learning, load_trainable, trainable_state
 from wtal_core.errors import WtalError
 from wtal_core.losses.total import LossInputs, total_loss
 from wtal_core.schema.losses import LossParams
@@ -17,6 +16,7 @@ from wtal_core.schema.training import StepParams
 from wtal_core.training.batches import Batch, Sample, count_steps, draw_batches
 from wtal_core.training.scoring import find_device
 from wtal_core.training.state import OPTIMISER, load_optimiser, mix, optimiser_state, seeded
+from wtal_core.training.weights import learning, load_trainable, trainable_state
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def train(
         tensors, meta = resume
         load_trainable(model, {n: t for n, t in tensors.items() if not n.startswith(OPTIMISER)})
         load_optimiser(model, optimiser, tensors)
-        rows = [dict(row) for row in meta["rows"]]
+        rows = [dict(zip(meta["columns"], row, strict=True)) for row in meta["rows"]]
         log.info("%s: goes on after epoch %d", title, len(rows))
     per_epoch = count_steps(len(samples), params.batch, params.min_steps)
 
@@ -100,7 +100,9 @@ def train(
             rows.append({"epoch": epoch} | {k: v / per_epoch for k, v in sums.items()})
             if on_epoch is not None:
                 state = trainable_state(model) | optimiser_state(model, optimiser)
-                on_epoch(epoch, state, {"rows": rows})
+                # Lists, since a JSON file may sort the keys of a mapping.
+                table = {"columns": list(rows[0]), "rows": [list(row.values()) for row in rows]}
+                on_epoch(epoch, state, table)
 
     total = (params.epochs - len(rows)) * per_epoch
     for _ in follow(steps(), title, total) if follow else steps():

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from wtal_core.branches.weights import trainable_state
 from wtal_core.training.batches import Sample
+from wtal_core.training.weights import trainable_state
 
 OPTIMISER = "optimiser/"
 
