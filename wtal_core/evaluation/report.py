@@ -56,12 +56,13 @@ def round_table(rounds: Mapping[str, Mapping[str, float]]) -> tuple[list[str], l
 def summarise_rounds(rounds: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """The few numbers of a run: the last round's, every round's headline, and what rounds gained.
 
+    Few, since each is a column of `dvc exp show`; a round's own metrics.json has the others.
+
     `gain`: last round over the warm-up; `worst_step`: smallest change from one round to the
     next, negative when a round lost. Rounds come in order, the warm-up first.
     """
     last = list(rounds.values())[-1]
-    wanted = [f"map_avg_{low:g}-{high:g}" for low, high, _ in AVERAGES] + ["map@0.5", *QUALITY]
-    metrics = {key: last[key] for key in wanted if key in last}
+    metrics = {key: last[key] for key in (HEADLINE, "map@0.5", *QUALITY) if key in last}
     headlines = [found[HEADLINE] for found in rounds.values() if HEADLINE in found]
     if len(headlines) == len(rounds):
         metrics |= {
