@@ -144,7 +144,7 @@ def main(
     fps = read_json(data / "frames" / "record.json")["fps"]
     jobs = make_jobs(data, SnippetGrid(fps, snippet.frames, snippet.stride))
     flat = [job for streams in jobs.values() for job in streams]
-    paths = map_items(run, flat, "features_i3d")
+    paths = iter(list(map_items(run, flat, "features_i3d")))
     feat = {name: [np.load(next(paths)) for _ in streams] for name, streams in jobs.items()}
     columns = [part.shape[1] for part in next(iter(feat.values()))]
     labels = read_labels(data / "labels.json")
