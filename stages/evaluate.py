@@ -1,7 +1,7 @@
 """Stage evaluate: how good one round is, section 4 and Table 3 of the paper.
 
 In: a round's predictions.json and scores (test split), and ground_truth.json. Out:
-metrics.json, by_tiou.csv (mAP at each threshold), per_class.csv.
+metrics.json and per_class.csv (AP of each class at each threshold).
 """
 
 import logging
@@ -54,7 +54,6 @@ def main(
     report_oddities(detection, scores, truth)
     out = results / data.name / "rounds" / round_
     write_json(out / "metrics.json", metrics)
-    write_csv(out / "by_tiou.csv", ["tiou", "map"], detection.map().items())
     write_csv(out / "per_class.csv", *class_table(detection, truth.segments))
 
 

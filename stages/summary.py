@@ -1,7 +1,7 @@
 """Stage summary: all rounds side by side, and pictures of some test videos (Figure 3).
 
 In: every round's metrics.json; the scores of the warm-up and of the last round; and
-ground_truth.json. Out: results/<data set>/metrics.json, rounds.csv and pictures/.
+ground_truth.json. Out: results/<data set>/metrics.json, rounds.csv, by_tiou.csv and pictures/.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 from stages.launch import launch
 from wtal_core.annotations import read_json
 from wtal_core.atomic import fresh_folder
-from wtal_core.evaluation.report import round_table, summarise_rounds
+from wtal_core.evaluation.report import round_table, summarise_rounds, tiou_table
 from wtal_core.grid import SnippetGrid
 from wtal_core.ground_truth import GroundTruth, read_ground_truth
 from wtal_core.localize.nms import suppress
@@ -50,6 +50,7 @@ def main(
 
     write_json(out / "metrics.json", summarise_rounds(metrics))
     write_csv(out / "rounds.csv", *round_table(metrics))
+    write_csv(out / "by_tiou.csv", *tiou_table(metrics))
     with fresh_folder(out / "pictures") as fresh:
         for video in choose_videos([v for v in last.names if len(truth.of(v))], wanted.pictures):
             sources = {

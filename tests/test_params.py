@@ -299,7 +299,9 @@ class TestCheck:
 
     @pytest.mark.parametrize("section", METHOD)
     def test_every_tracked_section_of_method_must_stand(self, tmp_path: Path, section: str) -> None:
-        spoilt = self.spoil(tmp_path, "dataset.yaml", f"  {section}: {{}}\n", "")
+        lines = (ROOT / "data/demo/dataset.yaml").read_text().splitlines(keepends=True)
+        (line,) = (line for line in lines if line.startswith(f"  {section}: "))
+        spoilt = self.spoil(tmp_path, "dataset.yaml", line, "")
         with pytest.raises(ParamsError, match=f"method.{section} is missing"):
             check(*spoilt)
 

@@ -1,7 +1,5 @@
 """Eq. (4) by hand, its edges, and the switches around it."""
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +9,7 @@ from wtal_core.pseudo_labels import (
     confidence,
     count_shares,
     distil,
+    reach_consensus,
     settle_conflicts,
     ternary_labels,
 )
@@ -79,6 +78,15 @@ def test_conflicts_become_uncertain() -> None:
     assert settled.dtype == torch.int8
 
 
+def test_consensus_asks_the_partner_where_the_teacher_is_unsure() -> None:
+    label_TC = torch.tensor([[1, 1, 1, 0, 0, 0, -1, -1, -1]], dtype=torch.int8)
+    partner_TC = torch.tensor([[1, 0, -1, 1, 0, -1, 1, 0, -1]], dtype=torch.int8)
+    agreed = reach_consensus(label_TC, partner_TC)
+    assert agreed.tolist() == [[1, -1, 1, -1, 0, 0, 1, 0, -1]]
+    assert torch.equal(agreed, reach_consensus(partner_TC, label_TC))
+    assert agreed.dtype == torch.int8
+
+
 def test_confidence_by_hand() -> None:
     scores = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
     torch.testing.assert_close(confidence(scores), torch.tensor([1.0, 0.5, 0.0, 0.5, 1.0]))
@@ -90,24 +98,30 @@ class TestDistil:
     teacher = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.05, 0.95], [0.5, 0.5]])
     partner = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.02, 0.98]])
 
-    def own_class(self, partner: bool = True, **switches: object) -> list[int]:
-        params = dataclasses.replace(PseudoLabelParams(), **switches)  # type: ignore[arg-type]
+    def own_class(
+        self, partner: bool = True, partner_is: str = "ignore", minmax: bool = False
+    ) -> list[int]:
+        params = PseudoLabelParams(partner=partner_is, minmax=minmax)  # type: ignore[arg-type]
         others = [self.partner] if partner else None
         (found,) = distil([self.teacher], others, OWN_FIRST[None], PAPER, params)
         assert found.label_TC[:, 1].tolist() == [0] * 4
         return [int(x) for x in found.label_TC[:, 0]]
 
-    def test_teacher_alone_by_default(self) -> None:
-        assert self.own_class() == [1, -1, 0, 1]
+    def test_teacher_alone(self) -> None:
+        assert self.own_class(partner_is="ignore") == [1, -1, 0, 1]
+
+    def test_without_a_partner_the_teacher_decides(self) -> None:
+        for switch in ("ignore", "mean", "conflict", "consensus"):
+            assert self.own_class(partner=False, partner_is=switch) == [1, -1, 0, 1]
 
     def test_mean_of_both(self) -> None:
-        assert self.own_class(source="mean") == [1, 1, 1, -1]  # .9, .4, .375, .26
-
-    def test_without_a_partner_the_mean_is_the_teacher(self) -> None:
-        assert self.own_class(partner=False, source="mean") == self.own_class()
+        assert self.own_class(partner_is="mean") == [1, 1, 1, -1]  # .9, .4, .375, .26
 
     def test_conflict(self) -> None:
-        assert self.own_class(conflict="uncertain") == [1, -1, -1, -1]
+        assert self.own_class(partner_is="conflict") == [1, -1, -1, -1]
+
+    def test_consensus(self) -> None:
+        assert self.own_class(partner_is="consensus") == [1, 1, -1, -1]
 
     def test_minmax_stretches_before_thresholding(self) -> None:
         # (.2 - .05) / .85 = .18 stays uncertain, (.5 - .05) / .85 = .53

@@ -51,6 +51,19 @@ def settle_conflicts(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
     return label_TC.masked_fill(against_TC, -1)
 
 
+def reach_consensus(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
+    """What both say or one says alone; uncertain where they contradict or neither is sure.
+
+    Symmetric in the two branches. Differs: Eq. (4) asks the teacher alone. A teacher is unsure of
+    much background that its partner knows; left without a label, those frames turn foreground in
+    the student, and each further round widens the segments.
+    """
+    return settle_conflicts(torch.where(label_TC == -1, partner_TC, label_TC), partner_TC)
+
+
+SETTLE = {"conflict": settle_conflicts, "consensus": reach_consensus}
+
+
 def confidence(score_TC: Tensor) -> Tensor:
     """How far a score is from undecided, in [0, 1]: 0 at one half, 1 at zero and one."""
     return (2 * score_TC - 1).abs()
@@ -73,12 +86,12 @@ def distil(
         other_TC = None if partner is None else _stretched(partner[index], params)
         score_TC = _stretched(own_TC, params)
         label_TC = _ternary(score_TC, label_C, thresholds, params)
-        if other_TC is not None and params.source == "mean":
+        if other_TC is not None and params.partner == "mean":
             score_TC = (score_TC + other_TC) / 2
             label_TC = _ternary(score_TC, label_C, thresholds, params)
-        if other_TC is not None and params.conflict == "uncertain":
-            against_TC = _ternary(other_TC, label_C, thresholds, params)
-            label_TC = settle_conflicts(label_TC, against_TC)
+        elif other_TC is not None and params.partner in SETTLE:
+            partner_TC = _ternary(other_TC, label_C, thresholds, params)
+            label_TC = SETTLE[params.partner](label_TC, partner_TC)
         found.append(PseudoLabels(label_TC, score_TC))
     return found
 

@@ -9,6 +9,7 @@ from wtal_core.evaluation.report import (
     quality_metrics,
     round_table,
     summarise_rounds,
+    tiou_table,
 )
 from wtal_core.schema.evaluation import EvaluationParams
 
@@ -82,3 +83,11 @@ def test_table_of_rounds() -> None:
     header, rows = round_table(ROUNDS)
     assert header[:4] == ["round", "map_avg_0.1-0.7", "map@0.5", "fg_miou_cbp"]
     assert rows[1] == [1, 0.6, 0.5, 0.7, None, None, None]
+
+
+def test_table_of_thresholds() -> None:
+    rounds = {"r0": {"map@0.1": 0.5, "map@0.55": 0.2, "gain": 1.0}, "r1": {"map@0.1": 0.7}}
+    assert tiou_table(rounds) == (
+        ["tiou", "round", "map"],
+        [[0.1, "r0", 0.5], [0.55, "r0", 0.2], [0.1, "r1", 0.7]],
+    )

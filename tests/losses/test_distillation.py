@@ -48,6 +48,11 @@ def test_balance_gives_each_side_half() -> None:
     assert float(balanced) == pytest.approx((FRAME_0 + FRAME_1) / 2)
 
 
+def test_background_weight_by_hand() -> None:
+    loss = distillation_loss(PROB_BTC, TARGET_BTC, LABEL_BC, MASK_BT, bg_weight=3.0)
+    assert float(loss) == pytest.approx((FRAME_0 + 3 * FRAME_1) / 4)
+
+
 def test_balance_has_mean_one_over_confident_frames() -> None:
     own_BT = torch.tensor([[True, True, False, True, True, True]])
     target_BTC = torch.tensor([[[1], [0], [1], [0], [0], [0]]])

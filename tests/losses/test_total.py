@@ -77,6 +77,7 @@ def test_all_zero_is_refused(seen: LossInputs) -> None:
         ("temperature", 0.5),
         ("kd_count", "pairs"),
         ("kd_balance", "frames"),
+        ("kd_bg_weight", 2.0),
         ("fb_reduction", "sum"),
         ("fb_scope", "video"),
         ("fb_positives", 3),

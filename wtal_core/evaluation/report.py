@@ -53,6 +53,17 @@ def round_table(rounds: Mapping[str, Mapping[str, float]]) -> tuple[list[str], l
     return ["round", *columns], rows
 
 
+def tiou_table(rounds: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[list[Any]]]:
+    """Header and one row per threshold and round: mAP against tIoU, a curve for each round."""
+    rows = [
+        [float(key.removeprefix("map@")), name, value]
+        for name, found in rounds.items()
+        for key, value in found.items()
+        if key.startswith("map@")
+    ]
+    return ["tiou", "round", "map"], rows
+
+
 def summarise_rounds(rounds: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """The few numbers of a run: the last round's, every round's headline, and what rounds gained.
 

@@ -17,6 +17,7 @@ def distillation_loss(
     weight_BTC: Tensor | None = None,
     count: str = "frames",
     balance: str = "none",
+    bg_weight: float = 1.0,
 ) -> Tensor:
     """KL divergence of the pseudo-labels from the predictions, over confident snippets.
 
@@ -24,7 +25,10 @@ def distillation_loss(
     `count="frames"`: O counts the snippets that are confident for a class of their own video, and
     the sum runs over those. `count="pairs"`: O counts all confident (snippet, class) pairs; absent
     classes are always confident, so O is then nearly constant. `balance="frames"` gives snippets
-    with a foreground label and those without half the weight each. No confident snippet: 0.
+    with a foreground label and those without half the weight each. `bg_weight` is what a snippet
+    without a foreground label counts beside one with it: a frame that is foreground with
+    probability q settles near q / (q + bg_weight (1 - q)), so (1 - δ_h) / δ_h makes a score of
+    δ_h mean "as likely foreground as not". No confident snippet: 0.
     """
     sure_BTC = (target_BTC >= 0) & mask_BT[..., None]
     own_BT = (sure_BTC & (label_BC > 0)[:, None]).any(-1)
@@ -34,8 +38,12 @@ def distillation_loss(
         loss_BTC = loss_BTC * weight_BTC
     if balance == "frames":
         loss_BTC = loss_BTC * balance_frames(target_BTC, own_BT)[..., None]
-    total = pairs_BTC.sum() if count == "pairs" else own_BT.sum()
-    return torch.where(pairs_BTC, loss_BTC, 0).sum() / total.clamp(min=1)
+    # How much each frame counts, in the sum and in O alike.
+    share_BT = torch.where((target_BTC == 1).any(-1), 1.0, bg_weight)
+    counted_BT = pairs_BTC.sum(-1) if count == "pairs" else own_BT
+    total = (share_BT * counted_BT).sum()
+    loss = (torch.where(pairs_BTC, loss_BTC, 0) * share_BT[..., None]).sum()
+    return loss / torch.where(total > 0, total, 1)
 
 
 def binary_divergence(prob: Tensor, target: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ def _kd(seen: LossInputs, params: LossParams, generator: torch.Generator) -> Ten
         seen.weight_BTC,
         params.kd_count,
         params.kd_balance,
+        params.kd_bg_weight,
     )
 
 

@@ -32,7 +32,7 @@ class I3dPretrainParams:
     """Training of a narrow I3D as a clip classifier."""
 
     width: float = 0.25  # share of I3D's channels
-    epochs: int = 16
+    epochs: int = 12
     batch: int = 16  # clips a step
     lr: float = 2e-3  # peak of the one-cycle schedule
     weight_decay: float = 1e-3
@@ -64,8 +64,8 @@ class ClipPretrainParams:
     text_width: int = 64
     text_layers: int = 2
     head_width: int = 32  # channels of one attention head, both towers
-    context_length: int = 77  # tokens; must hold the prompts and the longest class name
-    epochs: int = 16
+    context_length: int = 48  # tokens; must hold the prompts and the longest class name
+    epochs: int = 40
     batch: int = 128  # pairs a step
     lr: float = 2e-3  # peak of the one-cycle schedule
     weight_decay: float = 0.05

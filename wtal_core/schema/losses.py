@@ -15,6 +15,7 @@ class LossParams:
     temperature: float = 0.07  # τ of the contrastive loss
     kd_count: Literal["frames", "pairs"] = "frames"  # what O counts
     kd_balance: Literal["none", "frames"] = "none"  # equal weight to fg and bg frames
+    kd_bg_weight: float = 1.0  # of a background frame beside a foreground frame
     kd_confidence: bool = False  # weigh each pseudo-label by the teacher's confidence
     fb_reduction: Literal["mean", "sum"] = "mean"  # over anchors
     fb_scope: Literal["batch", "video"] = "batch"  # where positives and negatives come from
@@ -25,6 +26,8 @@ class LossParams:
         for name in ("topk_ratio", "fb_positives", "fb_negatives"):
             if getattr(self, name) < 1:
                 raise ValueError(f"loss.{name} must be at least 1, got {getattr(self, name)}")
+        if self.kd_bg_weight <= 0:
+            raise ValueError(f"loss.kd_bg_weight must be positive, got {self.kd_bg_weight}")
         if min(self.kd_weight, self.fb_weight) < 0 or self.kd_weight + self.fb_weight == 0:
             raise ValueError(
                 "loss.kd_weight and loss.fb_weight must be at least 0 and not both 0, "

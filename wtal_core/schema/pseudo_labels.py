@@ -6,9 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PseudoLabelParams:
-    """Switches around Eq. (4) of [DVLP]; all defaults are its plain reading."""
+    """Switches around Eq. (4) of [DVLP].
+
+    `partner` says what the scores of the branch that is to be taught count for:
+    ignore     nothing: the teacher's scores alone, Eq. (4) to the letter
+    mean       the mean of both branches' scores is thresholded
+    conflict   frames that one calls foreground and the other background become uncertain
+    consensus  as conflict, and where the teacher is uncertain the partner's label holds
+    """
 
     rule: Literal["labelled", "argmax"] = "labelled"  # argmax: fg only where a labelled class wins
     minmax: bool = False  # stretch each video's scores of a class to [0, 1] before thresholding
-    source: Literal["teacher", "mean"] = "teacher"  # whose scores are thresholded
-    conflict: Literal["keep", "uncertain"] = "keep"  # where the two branches' labels contradict
+    partner: Literal["ignore", "mean", "conflict", "consensus"] = "consensus"

@@ -14,7 +14,7 @@ class WorldParams:
     size: int = 64  # px, side of a rendered square frame
     min_length_s: float = 32.0  # shortest untrimmed video
     max_length_s: float = 56.0  # longest untrimmed video
-    two_label_fraction: float = 0.2  # share of videos that show two classes
+    two_label_fraction: float = 0.25  # share of videos that show two classes
     peak_fraction: float = 0.25  # share of an action that is particular to its class
     noise: float = 4.0  # grey levels, standard deviation of the sensor noise
     shake: float = 0.6  # px, amplitude of the camera's shake

@@ -75,7 +75,7 @@ def render_images(params: WorldParams, side: int) -> Iterator[tuple[np.ndarray, 
         shown = int(rng.integers(params.classes)) if rng.random() < 0.85 else None
         home = (
             SCENES[home_scene(shown)]
-            if shown is not None and rng.random() < 0.5
+            if shown is not None and rng.random() < 0.3
             else rng.choice(SCENES)
         )
         scene = SCENES.index(str(home))

@@ -104,14 +104,14 @@ def _plan_video(
     while clock_s < duration_s - 10.0:
         label = labels[turn % len(labels)]
         # the first visit of each label acts, so that every video-level label is true
-        acts = turn < len(labels) or rng.random() < 0.8
+        acts = turn < len(labels) or rng.random() < 0.85
         actor, acted = _plan_visit(label, clock_s, duration_s - 0.5, acts, rng, params)
         actors.append(actor)
         instances.extend(acted)
-        clock_s = actor.pieces[-1].end_s + float(rng.uniform(2.0, 7.0))
+        clock_s = actor.pieces[-1].end_s + float(rng.uniform(3.0, 8.0))
         turn += 1
     shown = tuple(sorted({i.class_index for i in instances}))
-    scene = home_scene(leader) if rng.random() < 0.6 else int(rng.integers(len(SCENES)))
+    scene = home_scene(leader) if rng.random() < 0.4 else int(rng.integers(len(SCENES)))
     return VideoPlan(
         name=name,
         subset=subset,
@@ -145,8 +145,8 @@ def _plan_visit(
         pieces.append(Piece(clock_s, clock_s + length_s, motion, arms_up, x0, x1, y))
         clock_s += length_s
 
-    add(float(rng.uniform(0.8, 1.4)), "walk", False, door, x)
-    add(float(rng.uniform(1.0, 3.0)), "idle", False, x, x)
+    add(float(rng.uniform(0.7, 1.1)), "walk", False, door, x)
+    add(float(rng.uniform(0.7, 2.0)), "idle", False, x, x)
     for _ in range((1 + int(rng.random() < 0.4)) if acts else 0):
         length_s = float(rng.uniform(3.5, 8.0))
         if instances and clock_s + length_s + 2.5 > limit_s:
@@ -160,11 +160,11 @@ def _plan_visit(
         add(peak_s, list(PEAK_MOTIONS)[label], True, x, x)
         add(length_s - peak_s - before_s, shared, True, x, x)
         instances.append(Instance(first_s, clock_s, label))
-        add(float(rng.uniform(1.0, 2.5)), "idle", False, x, x)
+        add(float(rng.uniform(0.8, 1.8)), "idle", False, x, x)
     if not acts:  # a lookalike: the object strolls about and idles on
         stroll = float(np.clip(x + rng.uniform(-0.25, 0.25), 0.25, 0.75))
         add(float(rng.uniform(1.0, 2.0)), "walk", False, x, stroll)
         add(float(rng.uniform(1.0, 3.0)), "idle", False, stroll, stroll)
         x = stroll
-    add(float(rng.uniform(0.8, 1.4)), "walk", False, x, float(rng.choice([-0.25, 1.25])))
+    add(float(rng.uniform(0.7, 1.1)), "walk", False, x, float(rng.choice([-0.25, 1.25])))
     return Actor(label, tuple(pieces)), instances
