@@ -39,12 +39,16 @@ def facts_of(meta: Mapping[str, object], but: Sequence[str] = ()) -> dict[str, s
         if isinstance(value, Mapping):
             found.update({f"{key}.{k}": v for k, v in facts_of(value).items()})
         elif isinstance(value, list) and len(value) > 8:
-            found[key] = f"{', '.join(str(v) for v in value[:3])}, ... ({len(value)})"
+            found[key] = f"{', '.join(_text(v) for v in value[:3])}, ... ({len(value)})"
         elif isinstance(value, list):
-            found[key] = ", ".join(str(v) for v in value)
+            found[key] = ", ".join(_text(v) for v in value)
         else:
-            found[key] = str(value)
+            found[key] = _text(value)
     return found
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def summary_of(values: np.ndarray) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Prints descriptions with rich; plain text when the output is no terminal."""
 
+from typing import Literal
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -16,15 +18,18 @@ def show(description: Description, console: Console) -> None:
             grid.add_row(f"  [dim]{escape(key)}[/dim]", escape(value))
         console.print(grid, highlight=False)
     for table in description.tables:
+        console.print(table.title, markup=False, highlight=False, soft_wrap=True)
         console.print(_rich(table))
     for drawing in description.drawings:
         console.print(drawing, markup=False, highlight=False, soft_wrap=True)
 
 
 def _rich(table: Table) -> RichTable:
-    made = RichTable(title=escape(table.title), title_justify="left")
+    made = RichTable()
     for i, column in enumerate(table.columns):
-        made.add_column(escape(column), justify="left" if i == 0 else "right")
+        # a name that is cut short cannot be looked up
+        justify: Literal["left", "right"] = "left" if i == 0 else "right"
+        made.add_column(escape(column), justify=justify, overflow="fold")
     for row in table.rows:
         made.add_row(*(escape(cell) for cell in row))
     return made

@@ -69,9 +69,9 @@ def test_summary_of_rounds() -> None:
         "map_avg_0.1-0.7": 0.55,
         "map@0.5": 0.4,
         "fg_miou_cbp": 0.6,
-        "r0_map_avg_0.1-0.7": 0.3,
-        "r1_map_avg_0.1-0.7": 0.6,
-        "r2_map_avg_0.1-0.7": 0.55,
+        "map_avg_r0": 0.3,
+        "map_avg_r1": 0.6,
+        "map_avg_r2": 0.55,
     }
 
 

@@ -21,11 +21,14 @@ def describe_checkpoint(path: Path) -> Description:
     rows = tuple(
         (name, "x".join(str(n) for n in t.shape) or "1", str(t.dtype).removeprefix("torch."),
          *summary_of(t.float().numpy()))
-        for name, t in tensors.items()
+        for name, t in sorted(tensors.items())
     )  # fmt: skip
     count = sum(t.numel() for t in tensors.values())
+    heading = f"{path}: checkpoint of {count:,} numbers"
+    if not tensors:
+        return Description(f"{heading}: nothing trained yet", facts_of(meta))
     table = Table("tensors", ("tensor", "shape", "type", *SUMMARY_COLUMNS), rows)
-    return Description(f"{path}: checkpoint of {count:,} numbers", facts_of(meta), [table])
+    return Description(heading, facts_of(meta), [table])
 
 
 def compare_checkpoints(a: Path, b: Path) -> Description:

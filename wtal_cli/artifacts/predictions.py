@@ -17,7 +17,7 @@ def describe_predictions(path: Path, video: str | None) -> Description:
     """Segments per class; all segments of `video` if named."""
     segments = read_predictions(path)
     tree = read_json(path)
-    facts = facts_of(tree.get("external_data") or {})
+    facts = facts_of({"external_data": tree.get("external_data") or {}})
     videos = list(tree["results"])
     if video:
         if video not in videos:
@@ -49,7 +49,9 @@ def compare_predictions(a: Path, b: Path, video: str | None) -> Description:
         x, y = (s.take(s.label == label) for s in both)
         rows.append((label, str(len(x.score)), str(len(y.score)),
                      percent(_found_again(x, y)), percent(_found_again(y, x))))  # fmt: skip
-    facts = tuple(facts_of(read_json(p).get("external_data") or {}) for p in (a, b))
+    facts = tuple(
+        facts_of({"external_data": read_json(p).get("external_data") or {}}) for p in (a, b)
+    )
     columns = ("label", "in A", "in B", "A's also in B", "B's also in A")
     table = Table(f"segments, the same from tIoU {AGREE} on", columns, tuple(rows))
     return Description(f"A {a}\nB {b}", tables=[differing(facts[0], facts[1]), table])

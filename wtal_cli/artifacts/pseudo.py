@@ -12,6 +12,8 @@ from wtal_core.grid import SnippetGrid
 from wtal_core.store import Sequences, read_sequences
 
 SHARES = ("fg", "bg", "uncertain")
+# Attributes that are no facts about the making: a line per video, and the legend of the timeline.
+LISTED_ELSEWHERE = ("video_labels", "meaning")
 
 
 def describe_pseudo(path: Path, video: str | None, png: Path | None, width: int) -> Description:
@@ -31,10 +33,11 @@ def describe_pseudo(path: Path, video: str | None, png: Path | None, width: int)
         if png:
             levels = store.attrs["thresholds"]
             draw_png(png, label_TC, score_TC, classes, grid, (levels["delta_l"], levels["delta_h"]))
+            drawings.append(f"drawn to {png}")
     elif png:
         raise WtalError("--png draws one video: name it with --video")
     heading = f"{path}: pseudo-labels of {count_of(store)}"
-    return Description(heading, facts_of(store.attrs), tables, drawings)
+    return Description(heading, facts_of(store.attrs, but=LISTED_ELSEWHERE), tables, drawings)
 
 
 def compare_pseudo(a: Path, b: Path, video: str | None) -> Description:

@@ -68,17 +68,15 @@ def summarise_rounds(rounds: Mapping[str, Mapping[str, float]]) -> dict[str, flo
     """The few numbers of a run: the last round's, every round's headline, and what rounds gained.
 
     Few, since each is a column of `dvc exp show`; a round's own metrics.json has the others.
-
-    `gain`: last round over the warm-up; `worst_step`: smallest change from one round to the
-    next, negative when a round lost. Rounds come in order, the warm-up first.
+    `map_avg_<round>`: that round's headline; `gain`: last round over the warm-up; `worst_step`:
+    smallest change from one round to the next, negative when a round lost. Rounds come in order,
+    the warm-up first.
     """
     last = list(rounds.values())[-1]
     metrics = {key: last[key] for key in (HEADLINE, "map@0.5", *QUALITY) if key in last}
     headlines = [found[HEADLINE] for found in rounds.values() if HEADLINE in found]
     if len(headlines) == len(rounds):
-        metrics |= {
-            f"{name}_{HEADLINE}": value for name, value in zip(rounds, headlines, strict=True)
-        }
+        metrics |= {f"map_avg_{name}": v for name, v in zip(rounds, headlines, strict=True)}
         if len(headlines) > 1:
             metrics["gain"] = headlines[-1] - headlines[0]
             metrics["worst_step"] = float(np.diff(headlines).min())
