@@ -23,13 +23,13 @@ test: setup
 	ruff check
 	ruff format --check
 	mypy
-	pytest -n 2
+	pytest -n 2 --dist loadgroup
 
 check: setup
 	ruff check
 	ruff format --check
 	mypy
-	pytest -n 2 -m 'not slow'
+	pytest -n 2 --dist loadgroup -m 'not slow'
 
 deps: setup
 	python -m tests.closure --write

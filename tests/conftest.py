@@ -1,0 +1,18 @@
+"""What test files share: one run of the whole pipeline, which takes a minute."""
+
+import pytest
+
+from tests.tiny_run import Clone
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which `dvc repro` went through. Tests leave its parameters as they found them.
+
+    Files that use it are marked `xdist_group("tiny_run")`, so that it runs in one process.
+    """
+    clone = Clone.make(tmp_path_factory.mktemp("first"), workers=2)
+    ran = clone.repro()
+    assert ran[0] == "check"
+    assert ran[-1] == "summary"
+    return clone
