@@ -90,6 +90,7 @@ def test_weak_labels_hold_no_segment_and_nothing_of_the_test_split(
         ({"classes": 1}, "world.classes"),
         ({"classes": 25}, "world.classes"),
         ({"min_length_s": 60.0}, "world.min_length_s"),
+        ({"min_length_s": 14.0}, "world.min_length_s"),
         ({"peak_fraction": 1.0}, "world.peak_fraction"),
         ({"images": 0}, "images"),
     ],
@@ -97,3 +98,9 @@ def test_weak_labels_hold_no_segment_and_nothing_of_the_test_split(
 def test_values_out_of_range_are_named(wrong: dict[str, float], key: str) -> None:
     with pytest.raises(ValueError, match=key):
         replace(PARAMS, **wrong)  # type: ignore[arg-type]
+
+
+def test_the_shortest_videos_still_show_an_action() -> None:
+    for seed in range(5):
+        shortest = replace(PARAMS, seed=seed, min_length_s=15.0, max_length_s=15.0)
+        assert all(plan.instances for plan in plan_world(shortest))

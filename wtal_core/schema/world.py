@@ -12,7 +12,7 @@ class WorldParams:
     train_videos: int = 48
     test_videos: int = 36
     size: int = 64  # px, side of a rendered square frame
-    min_length_s: float = 32.0  # shortest untrimmed video
+    min_length_s: float = 32.0  # shortest untrimmed video; ≥ 15, so that each shows an action
     max_length_s: float = 56.0  # longest untrimmed video
     two_label_fraction: float = 0.25  # share of videos that show two classes
     peak_fraction: float = 0.25  # share of an action that is particular to its class
@@ -24,9 +24,10 @@ class WorldParams:
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= 24:
             raise ValueError(f"world.classes must lie in 2..24, got {self.classes}")
-        if self.min_length_s > self.max_length_s or self.min_length_s < 12:
+        if self.min_length_s > self.max_length_s or self.min_length_s < 15:
             raise ValueError(
-                f"world.min_length_s must lie in 12..max_length_s, got {self.min_length_s}"
+                "world.min_length_s must lie in 15..max_length_s (an action needs room), "
+                f"got {self.min_length_s}"
             )
         if not 0 < self.peak_fraction < 1:
             raise ValueError(f"world.peak_fraction must lie in (0, 1), got {self.peak_fraction}")
