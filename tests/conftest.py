@@ -1,8 +1,15 @@
 """What test files share: one run of the whole pipeline, which takes a minute."""
 
+import signal
+
 import pytest
 
 from tests.tiny_run import Clone
+
+# A shell starts background commands with SIGINT ignored, which every child inherits; what Ctrl+C
+# does could not be tested there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
