@@ -208,3 +208,21 @@ def test_fingerprint_sees_weights_videos_and_labels() -> None:
     found = [fingerprint(build(), s) for s in (one, renamed, warmer, unlabelled)]
     assert len({*found, fingerprint(other, one)}) == 5
     assert fingerprint(build(), samples()) == found[0]
+
+
+def test_gathers_add_up_in_the_same_order_whatever_the_threads_do() -> None:
+    """Many snippets share a row of a table, as in VLP's positions and prompts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = set()
+        for _ in range(8):
+            with seeded(3):
+                table = torch.randn(70, 64, requires_grad=True)
+                row = torch.randint(70, (16, 80))
+                (table[row] * torch.randn(16, 80, 64)).sum().backward()
+            assert table.grad is not None
+            found.add(table.grad.numpy().tobytes())
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found) == 1

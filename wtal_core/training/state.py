@@ -40,11 +40,17 @@ def load_optimiser(
 def seeded(seed: int, part: int = 0) -> Iterator[None]:
     """Torch's global generator (initialisation, dropout) seeded for a block, then put back.
 
-    `part` gives independent streams of one seed.
+    `part` gives independent streams of one seed. On the CPU operations are deterministic, too:
+    with several threads the backward of a gather would else add up in no fixed order.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(mix(seed, part))
-        yield
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or not torch.cuda.is_available())
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(mix(seed, part))
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def mix(seed: int, part: int) -> int:
