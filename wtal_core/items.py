@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -124,9 +124,14 @@ def work_dir(stage: str, inputs: Mapping[str, Any]) -> Path:
 
 def code_version(*modules: ModuleType, packages: Sequence[str] = ()) -> str:
     """Hash of what these modules do, comments and docstrings apart, and of packages' versions."""
+    return hash_code([Path(str(module.__file__)) for module in modules], packages)
+
+
+def hash_code(files: Iterable[Path], packages: Sequence[str] = ()) -> str:
+    """As `code_version`, for Python files by their paths."""
     trees = []
-    for module in modules:
-        tree = ast.parse(Path(str(module.__file__)).read_bytes())
+    for file in files:
+        tree = ast.parse(file.read_bytes())
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
                 ast.get_docstring(node, clean=False) is not None

@@ -1,6 +1,7 @@
 """How far a long loop is: a bar with the time left on a terminal, a line now and then in a log."""
 
 import logging
+import multiprocessing
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,12 @@ _EVERY_S = 10.0
 
 
 def report(steps: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """Pass `steps` on while telling on standard error how many of `total` are done."""
+    """Pass `steps` on while telling on standard error how many of `total` are done.
+
+    In a worker process nothing is told: its parent reports.
+    """
+    if multiprocessing.parent_process() is not None:
+        return iter(steps)
     return _bar(steps, title, total) if sys.stderr.isatty() else _lines(steps, title, total)
 
 
