@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from stages.launch import launch
+from stages.parts.cbp_branches import read_branch
 from stages.parts.distilling import distil_and_write, make_samples
 from stages.parts.features import read_features
 from stages.parts.restoring import DEVICE, is_vanilla, read_text, restore_cbp, restore_vlp
 from stages.parts.training import train_and_save
 from wtal_core.branches.vlp import VLP
 from wtal_core.params import read_facts, read_params, read_run
-from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.encoders import ClipParams
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
@@ -37,7 +38,7 @@ def main(
     dataset_yaml = data / "dataset.yaml"
     seed = read_run(params).seed
     step = read_params(params, dataset_yaml, "b_step", StepParams)
-    cbp = read_params(params, dataset_yaml, "cbp", CbpParams)
+    cbp = read_branch(params, dataset_yaml)
     vlp = read_params(params, dataset_yaml, "vlp", VlpParams)
     loss = read_params(params, dataset_yaml, "loss", LossParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
@@ -52,7 +53,7 @@ def main(
     found = distil_and_write(
         data / round_ / "pseudo_cbp.zarr",
         features,
-        [one.prob_TC for one in score_videos(teacher, features.i3d)],
+        [one.prob_TC for one in score_videos(teacher, cbp.feed(features))],
         # What vanilla CLIP says is what this step is to correct, so it has no voice here.
         None if untrained else [one.prob_TC for one in score_videos(before, features.clip)],
         thresholds,

@@ -13,6 +13,7 @@ import typer
 from stages.launch import launch
 from wtal_core.errors import ParamsError
 from wtal_core.params import load_yaml, read_facts, read_overrides, read_params, read_run
+from wtal_core.schema.branch import BranchParams
 from wtal_core.schema.branches import CbpParams, VlpParams
 from wtal_core.schema.dataset import DatasetParams, SnippetParams
 from wtal_core.schema.encoders import ClipParams, ClipPretrainParams, I3dParams, I3dPretrainParams
@@ -28,6 +29,7 @@ from wtal_core.schema.world import WorldParams
 
 PARAMS: dict[str, type] = {
     "thresholds": ThresholdParams,
+    "branch": BranchParams,
     "cbp": CbpParams,
     "vlp": VlpParams,
     "warm_up": WarmUpParams,
@@ -53,7 +55,10 @@ FACTS: dict[str, type] = {
 RUN = ("dataset", "seed", "max_bad_fraction", "rounds")
 # A data set may differ from params.yaml in these, and names each of them, {} for "in nothing":
 # the stages track `method.<section>` one by one.
-METHOD = ("cbp", "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize")
+METHOD = (
+    "branch", "cbp",
+    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
+)  # fmt: skip
 
 
 def check(params_yaml: Path, dataset_yaml: Path) -> None:

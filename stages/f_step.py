@@ -4,20 +4,19 @@ In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <round>/v
 <round>/pseudo_vlp.zarr (Eq. 4), <round>/cbp (trained by Eq. 5 to 7), its loss curves.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stages.launch import launch
+from stages.parts.cbp_branches import read_branch
 from stages.parts.distilling import distil_and_write, make_samples
 from stages.parts.features import read_features
 from stages.parts.restoring import DEVICE, read_text, restore_cbp, restore_vlp
 from stages.parts.training import train_and_save
-from wtal_core.branches.cbp import CBP
 from wtal_core.params import read_facts, read_params, read_run
-from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.encoders import ClipParams
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
@@ -37,14 +36,17 @@ def main(
     dataset_yaml = data / "dataset.yaml"
     seed = read_run(params).seed
     step = read_params(params, dataset_yaml, "f_step", StepParams)
-    cbp = read_params(params, dataset_yaml, "cbp", CbpParams)
+    cbp = read_branch(params, dataset_yaml)
     vlp = read_params(params, dataset_yaml, "vlp", VlpParams)
     loss = read_params(params, dataset_yaml, "loss", LossParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
     labelling = read_params(params, dataset_yaml, "pseudo_labels", PseudoLabelParams)
     features = read_features(data, "train")
-    classes, in_channels = features.labels.classes, features.i3d[0].shape[1]
-    text = read_text(data / read_facts(dataset_yaml, "clip", ClipParams).weights, classes)
+    text = read_text(
+        data / read_facts(dataset_yaml, "clip", ClipParams).weights, features.labels.classes
+    )
+    seen = cbp.feed(features)
+    meta = cbp.meta(features) | {"round": round_, "init": init, "seed": seed}
 
     teacher = restore_vlp(data / round_ / "vlp", text, vlp)
     before = restore_cbp(data / init / "cbp", cbp)
@@ -52,16 +54,16 @@ def main(
         data / round_ / "pseudo_vlp.zarr",
         features,
         [one.prob_TC for one in score_videos(teacher, features.clip)],
-        [one.prob_TC for one in score_videos(before, features.i3d)],
+        [one.prob_TC for one in score_videos(before, seen)],
         thresholds,
         labelling,
         {"branch": "vlp", "round": round_, "teacher": f"{round_}/vlp", "partner": f"{init}/cbp"},
     )
     with seeded(seed):
-        fresh = CBP(in_channels, len(classes), cbp).to(DEVICE)
+        fresh = cbp.build(meta).to(DEVICE)
     train_and_save(
         fresh if step.reinit else before,
-        make_samples(features, features.i3d, found, loss.kd_confidence),
+        make_samples(features, seen, found, loss.kd_confidence),
         step,
         loss,
         {"cls": step.cls_weight, "kd": loss.kd_weight, "fb": loss.fb_weight},
@@ -69,11 +71,9 @@ def main(
         title=f"f_step@{round_}",
         checkpoint=data / round_ / "cbp",
         curves=data / round_ / "curves_cbp.csv",
-        meta={
-            "branch": "cbp", "round": round_, "init": init, "seed": seed,
-            "classes": list(classes), "in_channels": in_channels, "params": asdict(cbp),
-        },
-    )  # fmt: skip
+        meta=meta,
+        own=cbp.own_loss(loss),
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from stages.launch import launch
+from stages.parts.cbp_branches import read_branch
 from stages.parts.features import Features, read_features
 from stages.parts.restoring import read_text, restore_cbp, restore_vlp
 from wtal_core.annotations import read_json, write_predictions
@@ -19,7 +20,7 @@ from wtal_core.localize.fuse import fuse_scores
 from wtal_core.localize.nms import suppress
 from wtal_core.localize.proposals import propose
 from wtal_core.params import read_facts, read_params
-from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.encoders import ClipParams
 from wtal_core.schema.localize import LocalizeParams
 from wtal_core.schema.losses import LossParams
@@ -36,7 +37,7 @@ def main(
 ) -> None:
     """Localize actions in DATA's test split with the branches of one round."""
     dataset_yaml = data / "dataset.yaml"
-    cbp = read_params(params, dataset_yaml, "cbp", CbpParams)
+    cbp = read_branch(params, dataset_yaml)
     vlp = read_params(params, dataset_yaml, "vlp", VlpParams)
     ratio = read_params(params, dataset_yaml, "loss", LossParams).topk_ratio
     localize = read_params(params, dataset_yaml, "localize", LocalizeParams)
@@ -45,7 +46,7 @@ def main(
     text = read_text(
         data / read_facts(dataset_yaml, "clip", ClipParams).weights, features.labels.classes
     )
-    by_cbp = score_videos(restore_cbp(data / round_ / "cbp", cbp), features.i3d, ratio)
+    by_cbp = score_videos(restore_cbp(data / round_ / "cbp", cbp), cbp.feed(features), ratio)
     by_vlp = score_videos(restore_vlp(data / round_ / "vlp", text, vlp), features.clip, ratio)
 
     scores: dict[str, dict[str, np.ndarray]] = {}

@@ -1,10 +1,10 @@
 """Stage warm_up: the CBP branch from video-level labels alone, Eq. (1) of the paper.
 
-In: labels.json, i3d/train.zarr. Out: r0/cbp (weights), r0/curves_cbp.csv, and r0/vlp, which says
-that the VLP branch is still untrained ("vanilla" CLIP).
+In: labels.json, i3d/train.zarr, clip/train.zarr (where branch.inputs asks for it). Out: r0/cbp
+(weights), r0/curves_cbp.csv, and r0/vlp, which says that the VLP branch is still untrained
+("vanilla" CLIP).
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +12,11 @@ import torch
 import typer
 
 from stages.launch import launch
+from stages.parts.cbp_branches import read_branch
 from stages.parts.features import read_features
 from stages.parts.training import train_and_save
-from wtal_core.branches.cbp import CBP
 from wtal_core.checkpoint import save_checkpoint
 from wtal_core.params import read_params, read_run
-from wtal_core.schema.branches import CbpParams
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import WarmUpParams
 from wtal_core.training.batches import Sample
@@ -30,18 +29,18 @@ def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
 ) -> None:
-    """Train CBP on DATA/i3d/train.zarr into DATA/r0."""
+    """Train CBP on the features of DATA's training split into DATA/r0."""
     dataset_yaml = data / "dataset.yaml"
     seed = read_run(params).seed
     step = read_params(params, dataset_yaml, "warm_up", WarmUpParams).step()
-    branch = read_params(params, dataset_yaml, "cbp", CbpParams)
+    cbp = read_branch(params, dataset_yaml)
     loss = read_params(params, dataset_yaml, "loss", LossParams)
-    features = read_features(data, "train", with_clip=False)
-    classes, in_channels = features.labels.classes, features.i3d[0].shape[1]
+    features = read_features(data, "train", with_clip=cbp.needs_clip)
+    known = {"round": "r0", "seed": seed}
+    meta = cbp.meta(features) | known
     with seeded(seed):
-        model = CBP(in_channels, len(classes), branch).to(DEVICE)
-    known = {"classes": list(classes), "round": "r0", "seed": seed}
-    rows = zip(features.names, features.i3d, features.label_NC, strict=True)
+        model = cbp.build(meta).to(DEVICE)
+    rows = zip(features.names, cbp.feed(features), features.label_NC, strict=True)
     train_and_save(
         model,
         [Sample(name, feat_TD, label_C) for name, feat_TD, label_C in rows],
@@ -52,9 +51,11 @@ def main(
         title="warm_up",
         checkpoint=data / "r0" / "cbp",
         curves=data / "r0" / "curves_cbp.csv",
-        meta={**known, "branch": "cbp", "in_channels": in_channels, "params": asdict(branch)},
+        meta=meta,
+        own=cbp.own_loss(loss),
     )
-    save_checkpoint(data / "r0" / "vlp", {}, {**known, "branch": "vlp", "vanilla": True})
+    untrained = {"branch": "vlp", "vanilla": True, "classes": meta["classes"]}
+    save_checkpoint(data / "r0" / "vlp", {}, untrained | known)
 
 
 if __name__ == "__main__":

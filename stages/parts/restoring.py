@@ -3,21 +3,23 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from wtal_core.branches.cbp import CBP
+from stages.parts.cbp_branches import ChosenBranch
 from wtal_core.branches.vlp import VLP
 from wtal_core.checkpoint import load_checkpoint
 from wtal_core.encoders.clip import PromptedText, load_clip
-from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.branches import VlpParams
 from wtal_core.training.weights import load_trainable
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def restore_cbp(checkpoint: Path, params: CbpParams) -> CBP:
-    """The CBP branch of a checkpoint folder."""
+def restore_cbp(checkpoint: Path, chosen: ChosenBranch) -> nn.Module:
+    """The CBP branch of a checkpoint folder; WtalError unless it is the one asked for."""
     tensors, meta = load_checkpoint(checkpoint)
-    model = CBP(meta["in_channels"], len(meta["classes"]), params)
+    chosen.check(meta, checkpoint)
+    model = chosen.build(meta)
     load_trainable(model, tensors)
     return model.to(DEVICE)
 

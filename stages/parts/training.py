@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from wtal_core.branches import cbp, output, transformer, vlp
+from stages.parts import cbp_branches
+from wtal_core.branches import output, transformer, vlp
 from wtal_core.checkpoint import Resume, save_checkpoint
 from wtal_core.items import code_version, work_dir
 from wtal_core.losses import contrastive, distillation, mil, total
@@ -18,10 +19,11 @@ from wtal_core.tables import write_csv
 from wtal_core.training import batches, loop, state
 from wtal_core.training import weights as branch_weights
 from wtal_core.training.batches import Sample
+from wtal_core.training.loop import OwnLoss
 from wtal_core.training.weights import trainable_state
 
 MODULES = (
-    cbp, output, transformer, vlp, branch_weights,
+    *cbp_branches.MODULES, output, transformer, vlp, branch_weights,
     contrastive, distillation, mil, total,
     batches, loop, state,
 )  # fmt: skip
@@ -39,8 +41,12 @@ def train_and_save(
     checkpoint: Path,
     curves: Path,
     meta: Mapping[str, Any],
+    own: OwnLoss | None = None,
 ) -> None:
-    """Train `model`, going on from a killed run with the same inputs; write weights and curve."""
+    """Train `model`, going on from a killed run with the same inputs; write weights and curve.
+
+    `own` is the branch's own video-level loss, in the place of Eq. (1).
+    """
     inputs = {
         "code": code_version(*MODULES, packages=("torch",)),
         "start": state.fingerprint(model, samples),
@@ -48,11 +54,12 @@ def train_and_save(
         "loss": asdict(loss),
         "weights": dict(weights),
         "seed": seed,
+        "meta": dict(meta),  # names the branch and its parameters
     }
     kept = Resume(work_dir(title.split("@")[0], inputs))
     rows = loop.train(
         model,
-        loop.make_objective(loss, **weights),
+        loop.make_objective(loss, **weights, own=own),
         samples,
         step,
         seed,

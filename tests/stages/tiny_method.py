@@ -25,6 +25,7 @@ GRID = SnippetGrid(fps=25, window=16, stride=16)
 TRAIN, TEST, I3D_WIDTH = 6, 3, 7
 STEP = {"epochs": 2, "min_steps": 3, "lr": 3e-3}
 METHOD: dict[str, dict[str, Any]] = {
+    "branch": {},
     "cbp": {"width": 8, "heads": 2, "embed": 1, "stem": 1, "levels": 1, "input_dropout": 0.0},
     "vlp": {"heads": 2, "prefix": 2, "suffix": 2, "positions": 40},
     "warm_up": STEP | {"epochs": 12},

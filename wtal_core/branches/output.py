@@ -1,6 +1,7 @@
 """What every branch returns."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -9,10 +10,11 @@ from torch import Tensor
 class BranchOutput:
     """Scores of a batch of videos; rows where `mask_BT` is False are padding."""
 
-    cas_BTC: Tensor  # class activation sequence: logits
-    prob_BTC: Tensor  # softmax over classes
+    cas_BTC: Tensor  # class activation sequence: logits, pooled to the video-level score
+    prob_BTC: Tensor  # in [0, 1], at most 1 over classes: what pseudo-labels and segments need
     feat_BTD: Tensor  # the feature that the contrastive loss shapes
     mask_BT: Tensor  # bool, True = real snippet
+    extra: Mapping[str, Tensor] = field(default_factory=dict)  # for the branch's own loss alone
 
     def __post_init__(self) -> None:
         if self.cas_BTC.ndim != 3 or self.cas_BTC.shape != self.prob_BTC.shape:

@@ -3,7 +3,7 @@
 B videos, T snippets, C classes, D channels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -26,9 +26,12 @@ class LossInputs:
     label_BC: Tensor
     target_BTC: Tensor | None  # int8 pseudo-labels; None in the warm-up
     weight_BTC: Tensor | None  # confidence of the pseudo-labels, if they carry any
+    own: Callable[[torch.Generator], Tensor] | None = None  # the branch's own video-level loss
 
 
 def _cls(seen: LossInputs, params: LossParams, generator: torch.Generator) -> Tensor:
+    if seen.own is not None:
+        return seen.own(generator)
     return video_loss(seen.cas_BTC, seen.mask_BT, seen.label_BC, params.topk_ratio, params.cls)
 
 

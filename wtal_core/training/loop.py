@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -33,12 +34,16 @@ class Objective(Protocol):
         """Scalars of one step."""
 
 
+# A branch's own video-level loss: output, label_BC, generator to a scalar, mean over videos.
+OwnLoss = Callable[[BranchOutput, Tensor, torch.Generator], Tensor]
 EpochHook = Callable[[int, dict[str, Tensor], dict[str, Any]], None]
 Follow = Callable[[Iterable[None], str, int], Iterable[None]]
 
 
-def make_objective(params: LossParams, cls: float, kd: float, fb: float) -> Objective:
-    """The weighted sum of `losses.total` as an objective of the loop."""
+def make_objective(
+    params: LossParams, cls: float, kd: float, fb: float, own: OwnLoss | None = None
+) -> Objective:
+    """The weighted sum of `losses.total` as an objective of the loop; `own` replaces Eq. (1)."""
     weights = {"cls": cls, "kd": kd, "fb": fb}
 
     def objective(
@@ -52,6 +57,7 @@ def make_objective(params: LossParams, cls: float, kd: float, fb: float) -> Obje
             batch.label_BC,
             batch.target_BTC,
             batch.weight_BTC,
+            None if own is None else partial(own, output, batch.label_BC),
         )
         return total_loss(seen, weights, params, generator)
 
