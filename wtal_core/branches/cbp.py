@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wtal_core.branches.output import BranchOutput
-from wtal_core.branches.transformer import Block, attention_mask
+from wtal_core.branches.transformer import Block
 from wtal_core.schema.branches import CbpParams
 
 
@@ -48,10 +48,14 @@ class Pyramid(nn.Module):
 
         def block() -> Block:
             return Block(
-                params.width, params.heads, params.mlp_ratio, params.dropout, params.drop_path
+                params.width,
+                params.heads,
+                params.mlp_ratio,
+                params.dropout,
+                params.drop_path,
+                params.window,
             )
 
-        self.window = params.window
         self.stem = nn.ModuleList(block() for _ in range(params.stem))
         self.halve = nn.ModuleList(
             MaskedConv(params.width, params.width, stride=2, groups=params.width)
@@ -61,13 +65,12 @@ class Pyramid(nn.Module):
 
     def forward(self, x_BTD: Tensor, mask_BT: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Features and mask of each level, finest first; level l has ceil(T / 2^l) rows."""
-        seen = attention_mask(mask_BT, self.window)
         for block in self.stem:
-            x_BTD = block(x_BTD, mask_BT, seen)
+            x_BTD = block(x_BTD, mask_BT)
         found = [(x_BTD, mask_BT)]
         for halve, block in zip(self.halve, self.levels, strict=True):
             x_BTD, mask_BT = halve(x_BTD, mask_BT), mask_BT[:, ::2]
-            x_BTD = block(x_BTD * mask_BT[..., None], mask_BT, attention_mask(mask_BT, self.window))
+            x_BTD = block(x_BTD * mask_BT[..., None], mask_BT)
             found.append((x_BTD, mask_BT))
         return found
 

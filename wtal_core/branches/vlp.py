@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wtal_core.branches.output import BranchOutput
-from wtal_core.branches.transformer import Block, attention_mask
+from wtal_core.branches.transformer import Block
 from wtal_core.schema.branches import VlpParams
 
 
@@ -56,7 +56,6 @@ class VLP(nn.Module):
             raise ValueError(f"image features have {dim} channels, text features {tower.dim}")
         self.text = text.requires_grad_(False)
         self.classes = classes
-        self.window = params.window
         self.vanilla = vanilla
         self.template = params.template_vanilla
         self.temperature = params.temperature_vanilla if vanilla else params.temperature
@@ -66,7 +65,7 @@ class VLP(nn.Module):
             self.suffix_PW = nn.Parameter(torch.empty(params.suffix, tower.width))
             self.position_PE = nn.Parameter(torch.empty(params.positions, dim))
             self.layers = nn.ModuleList(
-                Block(dim, params.heads, params.mlp_ratio, params.dropout)
+                Block(dim, params.heads, params.mlp_ratio, params.dropout, window=params.window)
                 for _ in range(params.layers)
             )
             self._start_near_identity(params.init_std)
@@ -104,9 +103,8 @@ class VLP(nn.Module):
     def _relate(self, x_BTE: Tensor, mask_BT: Tensor) -> Tensor:
         """Φ_temp of Eq. (2): positions, then transformer layers."""
         x_BTE = (x_BTE + interpolate_rows(self.position_PE, mask_BT)) * mask_BT[..., None]
-        seen = attention_mask(mask_BT, self.window)
         for layer in self.layers:
-            x_BTE = layer(x_BTE, mask_BT, seen)
+            x_BTE = layer(x_BTE, mask_BT)
         return x_BTE
 
     def _start_near_identity(self, std: float) -> None:
