@@ -1,11 +1,20 @@
-"""Crops, padding, epochs."""
+"""Crops, padding, buckets, epochs."""
+
+from collections.abc import Sequence
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wtal_core.training.batches import Sample, collate, count_steps, crop_sample, draw_batches
+from wtal_core.training.batches import (
+    Sample,
+    collate,
+    count_steps,
+    crop_sample,
+    draw_batches,
+    draw_buckets,
+)
 
 
 def sample(name: str, length: int, labelled: bool = True) -> Sample:
@@ -56,6 +65,71 @@ def test_pseudo_labels_for_all_or_none() -> None:
     assert collate([sample("a", 2, False)]).target_BTC is None
     with pytest.raises(ValueError, match="1 of 2 samples have no pseudo-labels"):
         collate([sample("a", 2), sample("b", 2, False)])
+
+
+def test_dtypes_are_not_mixed() -> None:
+    """Padding would silently cast to the first one."""
+    other = Sample("b", torch.zeros(2, 5), torch.ones(3))
+    with pytest.raises(ValueError, match="several dtypes"):
+        collate([sample("a", 2, False), other])
+
+
+def padding(lengths: Sequence[int], buckets: Sequence[Sequence[int]]) -> float:
+    """Share of the rows of padded batches that hold no snippet."""
+    rows = sum(len(one) * max(lengths[i] for i in one) for one in buckets)
+    return 1 - sum(lengths) / rows
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 99))
+def test_a_pass_takes_every_video_once(lengths: list[int], batch: int, seed: int) -> None:
+    buckets = draw_buckets(lengths, batch, torch.Generator().manual_seed(seed))
+    assert sorted(i for one in buckets for i in one) == list(range(len(lengths)))
+    rest = len(lengths) % batch
+    sizes = [batch] * (len(lengths) // batch) + [rest] * (rest > 0)
+    assert sorted(map(len, buckets)) == sorted(sizes)
+    assert buckets == draw_buckets(lengths, batch, torch.Generator().manual_seed(seed))
+
+
+@given(st.integers(1, 12), st.integers(0, 99))
+def test_one_batch_is_a_random_order(videos: int, seed: int) -> None:
+    """Nothing else is drawn, so crops and losses see the generator as without buckets."""
+    generator, plain = (torch.Generator().manual_seed(seed) for _ in range(2))
+    found = draw_buckets(list(range(1, videos + 1)), 12, generator)
+    assert found == [torch.randperm(videos, generator=plain).tolist()]
+    assert torch.equal(generator.get_state(), plain.get_state())
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_buckets_halve_the_padding_whatever_the_order(reverse: bool) -> None:
+    """Lengths as in THUMOS14: median 240, 95 % below 1090, cropped to 1000."""
+    at_N = (torch.arange(200) + 0.5) / 200
+    length_N = 240 * (0.92 * torch.special.ndtri(at_N)).exp()
+    lengths = sorted(length_N.clamp(max=1000).int().tolist(), reverse=reverse)
+    generator = torch.Generator().manual_seed(5)
+    before = [padding(lengths, torch.randperm(200).split(64)) for _ in range(10)]  # type: ignore[arg-type]
+    after = [padding(lengths, draw_buckets(lengths, 64, generator)) for _ in range(10)]
+    assert min(before) > 0.6
+    assert max(after) < 0.45
+
+
+def test_videos_of_one_length_meet_by_chance() -> None:
+    generator = torch.Generator().manual_seed(2)
+    met = {
+        (i, j)
+        for _ in range(60)
+        for one in draw_buckets([7] * 8, 2, generator)
+        for i, j in [sorted(one)]
+    }
+    assert len(met) == 8 * 7 / 2
+
+
+def test_the_smaller_batch_and_the_order_are_chosen_anew_each_pass() -> None:
+    """Lengths so far apart that noise never swaps two of them."""
+    lengths = [1, 10, 100, 1000, 10_000]
+    generator = torch.Generator().manual_seed(3)
+    passes = [draw_buckets(lengths, 2, generator) for _ in range(40)]
+    assert {one[0] for found in passes for one in found if len(one) == 1} == {0, 2, 4}
+    assert {max(found[0]) for found in passes} == {0, 1, 2, 3, 4}
 
 
 def test_literal_and_repeated_epochs() -> None:

@@ -11,6 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+# Standard deviation of a video's log length when batches are drawn. 200 videos as long as those of
+# THUMOS14, batches of 64: padding is 67 % of a pass in random order, 33 % without noise, 35 % with
+# 0.1, 44 % with 0.3.
+LENGTH_NOISE = 0.1
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -61,11 +66,14 @@ def crop_sample(sample: Sample, length: int, generator: torch.Generator) -> Samp
 
 def collate(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Batch:
     """One batch; either all samples have pseudo-labels (weights) or none has."""
+    if len({s.feat_TD.dtype for s in samples}) > 1:
+        raise ValueError(f"features of several dtypes: {[s.feat_TD.dtype for s in samples]}")
     lengths_B = torch.tensor([len(s.feat_TD) for s in samples])
     mask_BT = torch.arange(int(lengths_B.max())) < lengths_B[:, None]
     return Batch(
         tuple(s.name for s in samples),
-        pad_sequence([s.feat_TD.float() for s in samples], batch_first=True).to(device),
+        # Cast behind the move: float16 features cross to a GPU in half the bytes.
+        pad_sequence([s.feat_TD for s in samples], batch_first=True).to(device).float(),
         mask_BT.to(device),
         torch.stack([s.label_C.float() for s in samples]).to(device),
         _pad_all([s.target_TC for s in samples], -1, device),
@@ -87,13 +95,36 @@ def draw_batches(
     generator: torch.Generator,
     device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
-    """One epoch: each pass goes through all videos in a new order, each in a new crop."""
+    """One epoch: each pass goes through all videos in new batches, each video in a new crop."""
     per_pass = math.ceil(len(samples) / batch)
+    lengths = [min(len(s.feat_TD), crop) for s in samples]
     for _ in range(count_steps(len(samples), batch, min_steps) // per_pass):
-        order = torch.randperm(len(samples), generator=generator).tolist()
-        for first in range(0, len(order), batch):
-            chosen = [samples[i] for i in order[first : first + batch]]
-            yield collate([crop_sample(s, crop, generator) for s in chosen], device)
+        for indices in draw_buckets(lengths, batch, generator):
+            yield collate([crop_sample(samples[i], crop, generator) for i in indices], device)
+
+
+def draw_buckets(lengths: Sequence[int], batch: int, generator: torch.Generator) -> list[list[int]]:
+    """Every index once, in batches of videos of similar length; the batches in random order.
+
+    A video's place in the order of lengths is that of length * exp(LENGTH_NOISE * N(0, 1)), so that
+    batches differ from pass to pass. The one batch that may be smaller is cut from a random place
+    in that order: else the same longest videos would make it up in every pass and count more. A
+    single batch is a random order of all. What buckets do change: a loss that is a mean over a
+    batch's snippets weighs those of short videos more than it would in batches of all lengths.
+    """
+    order_N = torch.randperm(len(lengths), generator=generator)
+    if len(lengths) <= batch:
+        return [order_N.tolist()]
+    noise_N = torch.randn(len(lengths), generator=generator, dtype=torch.float64)
+    place_N = torch.tensor(lengths, dtype=torch.float64).log() + LENGTH_NOISE * noise_N
+    # From a random order on, so that equal places favour no video.
+    order_N = order_N[place_N[order_N].argsort(stable=True)]
+    whole, rest = divmod(len(lengths), batch)
+    sizes = [batch] * whole
+    if rest:
+        sizes.insert(int(torch.randint(whole + 1, (), generator=generator)), rest)
+    buckets = order_N.split(sizes)
+    return [buckets[i].tolist() for i in torch.randperm(len(sizes), generator=generator).tolist()]
 
 
 def _pad_all(
