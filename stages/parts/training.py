@@ -16,7 +16,7 @@ from wtal_core.progress import report
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.tables import write_csv
-from wtal_core.training import batches, loop, state
+from wtal_core.training import batches, loop, precision, state
 from wtal_core.training import weights as branch_weights
 from wtal_core.training.batches import Sample
 from wtal_core.training.loop import OwnLoss
@@ -25,7 +25,7 @@ from wtal_core.training.weights import trainable_state
 MODULES = (
     *cbp_branches.MODULES, output, transformer, vlp, branch_weights,
     contrastive, distillation, mil, total,
-    batches, loop, state,
+    batches, loop, precision, state,
 )  # fmt: skip
 
 
@@ -68,6 +68,6 @@ def train_and_save(
         follow=report,
         title=title,
     )
-    save_checkpoint(checkpoint, trainable_state(model), meta)
+    save_checkpoint(checkpoint, trainable_state(model), {**meta, "precision": step.precision})
     write_csv(curves, list(rows[0]), [list(row.values()) for row in rows])
     kept.clear()

@@ -106,7 +106,7 @@ def test_buckets_halve_the_padding_whatever_the_order(reverse: bool) -> None:
     length_N = 240 * (0.92 * torch.special.ndtri(at_N)).exp()
     lengths = sorted(length_N.clamp(max=1000).int().tolist(), reverse=reverse)
     generator = torch.Generator().manual_seed(5)
-    before = [padding(lengths, torch.randperm(200).split(64)) for _ in range(10)]  # type: ignore[arg-type]
+    before = [padding(lengths, torch.randperm(200).split(64)) for _ in range(10)]
     after = [padding(lengths, draw_buckets(lengths, 64, generator)) for _ in range(10)]
     assert min(before) > 0.6
     assert max(after) < 0.45

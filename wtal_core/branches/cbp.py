@@ -124,7 +124,9 @@ class CBP(nn.Module):
         x_BTD = self._fuse(self.pyramid(x_BTD * mask_BT[..., None], mask_BT))
         for layer in self.decoder:
             x_BTD = layer(x_BTD, mask_BT)
-        cas_BTC = self.last(self.dropout(x_BTD), mask_BT)
+        # In bfloat16 the logits of many snippets would be equal, and the top k a matter of order.
+        with torch.autocast(x_BTD.device.type, enabled=False):
+            cas_BTC = self.last(self.dropout(x_BTD.float()), mask_BT)
         cas_BTC = cas_BTC.relu() if self.nonnegative else cas_BTC
         return BranchOutput(cas_BTC, cas_BTC.softmax(-1), x_BTD, mask_BT)
 

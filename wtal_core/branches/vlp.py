@@ -75,8 +75,11 @@ class VLP(nn.Module):
         video_BTE = F.normalize(feat_BTE, dim=-1) * mask_BT[..., None]
         if not self.vanilla:
             video_BTE = self._relate(video_BTE, mask_BT)
-        text_CE = F.normalize(self._text(), dim=-1)
-        cas_BTC = F.normalize(video_BTE, dim=-1) @ text_CE.T / self.temperature
+        text_CE = self._text()
+        # Eight bits of a cosine are too few once it is divided by τ.
+        with torch.autocast(video_BTE.device.type, enabled=False):
+            text_CE = F.normalize(text_CE.float(), dim=-1)
+            cas_BTC = F.normalize(video_BTE.float(), dim=-1) @ text_CE.T / self.temperature
         return BranchOutput(cas_BTC, cas_BTC.softmax(-1), video_BTE, mask_BT)
 
     def train(self, mode: bool = True) -> Self:

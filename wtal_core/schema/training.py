@@ -17,6 +17,7 @@ class StepParams:
     lr_schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = 5e-4
     grad_clip: float = 1.0  # largest gradient norm; 0: no clipping
+    precision: Literal["fp32", "bf16"] = "fp32"  # of the branch's products; losses are in fp32
     cls_weight: float = 0.0  # of the video-level loss in the sum; Eq. (5) of [DVLP] has none
     reinit: bool = False  # start from fresh weights, not from the round before
 
@@ -44,6 +45,7 @@ class WarmUpParams:
     lr_schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = 5e-4
     grad_clip: float = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
         self.step()

@@ -15,6 +15,7 @@ from wtal_core.losses.total import LossInputs, total_loss
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.training.batches import Batch, Sample, count_steps, draw_batches
+from wtal_core.training.precision import run_branch
 from wtal_core.training.scoring import find_device
 from wtal_core.training.state import OPTIMISER, load_optimiser, mix, optimiser_state, seeded
 from wtal_core.training.weights import learning, load_trainable, trainable_state
@@ -138,8 +139,11 @@ def _run_epoch(
             lr = scheduled_lr(params, (epoch - 1) * steps + step, params.epochs * steps)
             for group in optimiser.param_groups:
                 group["lr"] = lr
-            total, terms = objective(model(batch.feat_BTD, batch.mask_BT), batch, generator)
-            values = {k: float(v.detach()) for k, v in {"total": total, **terms}.items()}
+            output = run_branch(model, batch.feat_BTD, batch.mask_BT, params.precision)
+            total, terms = objective(output, batch, generator)
+            named = {"total": total, **terms}
+            # One transfer, since each makes a GPU wait.
+            values = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
             _check_finite(values, f"epoch {epoch}, step {step + 1}, lr {lr:g}", batch.names)
             optimiser.zero_grad(set_to_none=True)
             total.backward()
