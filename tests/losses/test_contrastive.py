@@ -107,6 +107,25 @@ def test_limits_per_class_and_in_all() -> None:
     assert float(total) == pytest.approx(20 * one, rel=1e-4)
 
 
+def test_memory_grows_with_the_limits_and_not_with_the_videos() -> None:
+    """Every snippet is foreground of one of 10 classes, or background: 10 K² + M N numbers."""
+    length, classes, limits = 3000, 10, (20, 30)
+    feat_BTD = torch.randn(2, length, 4, requires_grad=True)
+    at_T = torch.arange(length) % (2 * classes)
+    target_BTC = F.one_hot(at_T, 2 * classes)[..., :classes].to(torch.int8).expand(2, -1, -1)
+    sizes: list[int] = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss_of(feat_BTD, target_BTC, limits=limits)
+    anchors = classes * limits[0]
+    assert anchors * limits[1] <= max(sizes) <= max(anchors * limits[1], feat_BTD.numel())
+    assert anchors * anchors not in sizes
+
+
 def test_the_same_generator_draws_the_same(scene: tuple[torch.Tensor, torch.Tensor]) -> None:
     limits = (2, 2)
     assert torch.equal(loss_of(*scene, limits=limits), loss_of(*scene, limits=limits))
