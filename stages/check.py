@@ -24,6 +24,7 @@ from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.strict import check_keys
 from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.schema.training import StepParams, WarmUpParams
+from wtal_core.schema.um import UmParams
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.schema.world import WorldParams
 
@@ -31,6 +32,7 @@ PARAMS: dict[str, type] = {
     "thresholds": ThresholdParams,
     "branch": BranchParams,
     "cbp": CbpParams,
+    "um": UmParams,
     "vlp": VlpParams,
     "warm_up": WarmUpParams,
     "b_step": StepParams,
@@ -56,7 +58,7 @@ RUN = ("dataset", "seed", "max_bad_fraction", "rounds")
 # A data set may differ from params.yaml in these, and names each of them, {} for "in nothing":
 # the stages track `method.<section>` one by one.
 METHOD = (
-    "branch", "cbp",
+    "branch", "cbp", "um",
     "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
 )  # fmt: skip
 

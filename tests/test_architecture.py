@@ -33,6 +33,8 @@ DISK = (
     "atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "pool",
     "progress", "sources", "tables",
 )  # fmt: skip
+# What a branch returns; the loss that belongs to a branch and the loop know it, too.
+CARRIER = ROOT / "wtal_core/branches/output.py"
 # Known by everyone: no computing and no files in them.
 OPEN = ("schema", "errors")
 LONE = ("vision_compat",)
@@ -92,7 +94,7 @@ def test_a_room_imports_only_what_lies_below(path: Path) -> None:
     for imported in own_imports(path):
         assert imported.is_relative_to(ROOT / "wtal_core"), f"the library imports {imported}"
         other = room_of(imported)
-        if other in (room, *OPEN):
+        if other in (room, *OPEN) or (room == "losses" and imported == CARRIER):
             continue
         assert room not in OPEN, f"{room} is open to everyone, so it imports no room: {other}"
         if room in DISK:
@@ -120,7 +122,7 @@ def test_branches_are_independent() -> None:
 def test_training_receives_its_branch() -> None:
     for path in (ROOT / "wtal_core/training").glob("*.py"):
         taken = {name_of(f) for f in own_imports(path) if room_of(f) == "branches"}
-        assert taken <= {"wtal_core/branches/output.py"}
+        assert taken <= {name_of(CARRIER)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wtal_core.pooling import pool_topk, stretch_minmax
+from wtal_core.pooling import choose_topk, pool_topk, stretch_minmax
 
 
 def test_by_hand() -> None:
@@ -31,6 +31,22 @@ def test_padding_gets_no_gradient() -> None:
 def test_a_video_without_snippets_is_refused() -> None:
     with pytest.raises(ValueError, match="valid snippet"):
         pool_topk(torch.zeros(2, 3, 4), torch.tensor([[True] * 3, [False] * 3]), 8)
+
+
+def test_choice_by_hand() -> None:
+    score_BT = torch.tensor([[1.0, 5.0, 3.0, 4.0, 9.0], [2.0, 7.0, 9.0, 9.0, 9.0]])
+    mask_BT = torch.arange(5) < torch.tensor([[4], [2]])
+    # 4 // 2 = 2 snippets (5 and 4, never the padded 9), 2 // 2 = 1 (7).
+    expected_BT = torch.tensor([[0, 0.5, 0, 0.5, 0], [0, 1, 0, 0, 0]])
+    torch.testing.assert_close(choose_topk(score_BT, mask_BT, 2), expected_BT)
+
+
+def test_choice_agrees_with_pooling() -> None:
+    cas_BTC = torch.randn(3, 17, 1, generator=torch.Generator().manual_seed(0))
+    mask_BT = torch.arange(17) < torch.tensor([[17], [9], [1]])
+    chosen_BT = choose_topk(cas_BTC[..., 0], mask_BT, 4)
+    expected_B = pool_topk(cas_BTC, mask_BT, 4)[:, 0]
+    torch.testing.assert_close((chosen_BT * cas_BTC[..., 0]).sum(1), expected_B)
 
 
 def test_stretch_by_hand() -> None:

@@ -14,11 +14,14 @@ from wtal_core.branches import inputs
 from wtal_core.branches.cbp import CBP
 from wtal_core.branches.inputs import FusedInputs, count_fused
 from wtal_core.branches.output import BranchOutput
+from wtal_core.branches.um import UM
 from wtal_core.errors import WtalError
+from wtal_core.losses.um import um_loss
 from wtal_core.params import read_params
 from wtal_core.schema.branch import BranchParams
 from wtal_core.schema.branches import CbpParams
 from wtal_core.schema.losses import LossParams
+from wtal_core.schema.um import UmParams
 from wtal_core.training.loop import OwnLoss
 
 
@@ -33,6 +36,7 @@ class Kind:
 
 KINDS = {
     "pyramid": Kind(CBP, lambda p, d: read_params(p, d, "cbp", CbpParams)),
+    "um": Kind(UM, lambda p, d: read_params(p, d, "um", UmParams), um_loss),
 }
 # Code that decides what a trained branch is like.
 MODULES = (

@@ -38,8 +38,11 @@ class BranchContract:
     def test_shapes_and_probabilities(self) -> None:
         output = self.run(self.build().eval(), self.videos(), 13)
         assert output.cas_BTC.shape == output.prob_BTC.shape == (2, 13, CLASSES)
-        torch.testing.assert_close(output.prob_BTC, output.cas_BTC.softmax(-1))
         assert output.feat_BTD.shape[:2] == (2, 13)
+        prob_BTC = output.prob_BTC[output.mask_BT].detach()
+        assert float(prob_BTC.min()) >= 0
+        assert float(prob_BTC.sum(-1).max()) <= 1 + 1e-6
+        assert float(prob_BTC.max()) > 0.1
 
     def test_padding_changes_nothing(self) -> None:
         model = self.build().eval()
@@ -84,3 +87,48 @@ class LearningContract(BranchContract):
             if parameter.requires_grad:
                 assert parameter.grad is not None, name
                 assert parameter.grad.any(), name
+
+
+class SoftmaxContract(LearningContract):
+    """A branch whose probabilities are nothing but the softmax of its CAS."""
+
+    def test_probabilities_are_the_softmax(self) -> None:
+        output = self.run(self.build().eval(), self.videos(), 13)
+        torch.testing.assert_close(output.prob_BTC, output.cas_BTC.softmax(-1))
+
+
+class OwnLossContract(LearningContract):
+    """A CBP branch with a video-level loss of its own."""
+
+    def loss(self, output: BranchOutput, label_BC: Tensor) -> Tensor:
+        """The loss, without anything random."""
+        raise NotImplementedError
+
+    def labels(self) -> Tensor:
+        return torch.eye(CLASSES)[[2, 0]]
+
+    def test_padding_does_not_change_the_loss(self) -> None:
+        model = self.build().eval()
+        exact = self.loss(self.run(model, self.videos(), 13), self.labels())
+        padded = self.loss(self.run(model, self.videos(), 21), self.labels())
+        assert exact.shape == ()
+        torch.testing.assert_close(padded, exact)
+
+    def test_padding_gets_no_gradient_from_the_loss(self) -> None:
+        model = self.build().train()
+        feat_BTD = torch.randn(2, 13, self.channels).requires_grad_()
+        mask_BT = torch.arange(13) < torch.tensor(LENGTHS)[:, None]
+        self.loss(model(feat_BTD, mask_BT), self.labels()).backward()
+        assert feat_BTD.grad is not None
+        assert feat_BTD.grad[mask_BT].any()
+        assert not feat_BTD.grad[~mask_BT].any()
+
+    def test_a_step_against_its_gradient_lowers_the_loss(self) -> None:
+        model = self.build().eval()
+        before = self.loss(self.run(model, self.videos(), 13), self.labels())
+        before.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.sub_(1e-3 * parameter.grad / (1 + parameter.grad.norm()))
+        assert self.loss(self.run(model, self.videos(), 13), self.labels()) < before

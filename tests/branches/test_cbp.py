@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.branches.contract import CLASSES, LearningContract
+from tests.branches.contract import CLASSES, SoftmaxContract
 from wtal_core.branches.cbp import CBP, stretch_level
 from wtal_core.schema.branches import CbpParams
 
@@ -22,21 +22,21 @@ def build(**changes: object) -> CBP:
         return CBP(5, CLASSES, dataclasses.replace(SMALL, **changes))  # type: ignore[arg-type]
 
 
-class TestContract(LearningContract):
+class TestContract(SoftmaxContract):
     channels = 5
 
     def build(self) -> nn.Module:
         return build()
 
 
-class TestContractMaxGlobal(LearningContract):
+class TestContractMaxGlobal(SoftmaxContract):
     channels = 5
 
     def build(self) -> nn.Module:
         return build(fuse="max", window=0, nonnegative=False, bias=True, stem=0, levels=3)
 
 
-class TestContractLevel0(LearningContract):
+class TestContractLevel0(SoftmaxContract):
     channels = 5
 
     def build(self) -> nn.Module:

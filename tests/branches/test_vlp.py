@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.branches.contract import CLASSES, BranchContract, LearningContract
+from tests.branches.contract import CLASSES, BranchContract, SoftmaxContract
 from wtal_core.branches.vlp import VLP, interpolate_rows
 from wtal_core.schema.branches import VlpParams
 
@@ -45,14 +45,14 @@ def build(vanilla: bool = False, **changes: object) -> VLP:
         return VLP(Text(), DIM, CLASSES, params, vanilla=vanilla)
 
 
-class TestContract(LearningContract):
+class TestContract(SoftmaxContract):
     channels = DIM
 
     def build(self) -> nn.Module:
         return build()
 
 
-class TestContractLocal(LearningContract):
+class TestContractLocal(SoftmaxContract):
     channels = DIM
 
     def build(self) -> nn.Module:

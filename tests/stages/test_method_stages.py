@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from stages import b_step, f_step, infer, warm_up
-from tests.stages.tiny_method import CLASSES, GRID, make_data
+from tests.stages.tiny_method import CLASSES, GRID, I3D_WIDTH, make_data
 from wtal_core.annotations import read_predictions
 from wtal_core.checkpoint import Resume, load_checkpoint
 from wtal_core.errors import WtalError
@@ -101,8 +101,9 @@ def test_checkpoints_hold_what_learns(made: Path) -> None:
         "prefix_PW", "suffix_PW", "position_PE", "layers",
     }  # fmt: skip
     assert (meta["vanilla"], meta["round"], meta["init"]) == (False, "r1", "r0")
+    assert meta["precision"] == "fp32"
     _, meta = load_checkpoint(made / "r1" / "cbp")
-    assert (meta["classes"], meta["in_channels"]) == (list(CLASSES), 7)
+    assert (meta["classes"], meta["in_channels"]) == (list(CLASSES), I3D_WIDTH)
 
 
 @pytest.mark.parametrize("branch", ["cbp", "vlp"])

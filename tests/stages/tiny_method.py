@@ -22,11 +22,12 @@ from wtal_core.store import write_sequences
 ROOT = Path(__file__).parents[2]
 CLASSES = ("HopScotch", "run", "swim")
 GRID = SnippetGrid(fps=25, window=16, stride=16)
-TRAIN, TEST, I3D_WIDTH = 6, 3, 7
+TRAIN, TEST, I3D_WIDTH = 6, 3, 10
 STEP = {"epochs": 2, "min_steps": 3, "lr": 3e-3}
 METHOD: dict[str, dict[str, Any]] = {
     "branch": {},
     "cbp": {"width": 8, "heads": 2, "embed": 1, "stem": 1, "levels": 1, "input_dropout": 0.0},
+    "um": {"width": 16, "dropout": 0.0, "select_dropout": 0.2, "margin": 6.0},
     "vlp": {"heads": 2, "prefix": 2, "suffix": 2, "positions": 40},
     "warm_up": STEP | {"epochs": 12},
     "b_step": dict(STEP),

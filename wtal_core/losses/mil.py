@@ -22,8 +22,12 @@ def video_loss(
     if not bool((count_B1 > 0).all()):
         raise ValueError("the video-level loss needs a label for every video")
     share_BC = label_BC / count_B1
-    log_BC = pooled_BC.log_softmax(-1)
-    loss_BC = -share_BC * log_BC
     if kind == "bce":
-        loss_BC = loss_BC - (1 - share_BC) * (1 - log_BC.exp()).clamp(min=1e-6).log()
-    return loss_BC.sum(1).mean()
+        return both_terms(pooled_BC, share_BC).sum(1).mean()
+    return (-share_BC * pooled_BC.log_softmax(-1)).sum(1).mean()
+
+
+def both_terms(logit_BC: Tensor, share_BC: Tensor) -> Tensor:
+    """Binary cross-entropy of the softmax over classes with shares of each class, (B, C)."""
+    log_BC = logit_BC.log_softmax(-1)
+    return -share_BC * log_BC - (1 - share_BC) * (1 - log_BC.exp()).clamp(min=1e-6).log()
