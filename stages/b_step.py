@@ -2,6 +2,7 @@
 
 In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <init>/cbp, <init>/vlp. Out:
 <round>/pseudo_cbp.zarr (Eq. 4), <round>/vlp (Eq. 2, 3, trained by Eq. 5 to 7), its loss curves.
+Without epochs (`b_step.epochs=0`, "only F" of Table 4) <round>/vlp is a copy of <init>/vlp.
 """
 
 from dataclasses import asdict
@@ -59,6 +60,7 @@ def main(
         thresholds,
         labelling,
         {"branch": "cbp", "round": round_, "teacher": f"{init}/cbp", "partner": f"{init}/vlp"},
+        to_learn=step.epochs > 0,
     )
     with seeded(seed):
         fresh = VLP(text, text.dim, len(classes), vlp).to(DEVICE)
@@ -76,6 +78,7 @@ def main(
             "branch": "vlp", "vanilla": False, "round": round_, "init": init, "seed": seed,
             "classes": list(classes), "params": asdict(vlp),
         },
+        before=data / init / "vlp",
     )  # fmt: skip
 
 

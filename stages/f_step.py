@@ -2,6 +2,7 @@
 
 In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <round>/vlp, <init>/cbp. Out:
 <round>/pseudo_vlp.zarr (Eq. 4), <round>/cbp (trained by Eq. 5 to 7), its loss curves.
+Without epochs (`f_step.epochs=0`, "only B" of Table 4) <round>/cbp is a copy of <init>/cbp.
 """
 
 from pathlib import Path
@@ -58,6 +59,7 @@ def main(
         thresholds,
         labelling,
         {"branch": "vlp", "round": round_, "teacher": f"{round_}/vlp", "partner": f"{init}/cbp"},
+        to_learn=step.epochs > 0,
     )
     with seeded(seed):
         fresh = cbp.build(meta).to(DEVICE)
@@ -72,6 +74,7 @@ def main(
         checkpoint=data / round_ / "cbp",
         curves=data / round_ / "curves_cbp.csv",
         meta=meta,
+        before=data / init / "cbp",
         own=cbp.own_loss(loss),
     )
 

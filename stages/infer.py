@@ -2,9 +2,12 @@
 
 In: i3d/test.zarr, clip/test.zarr, frames/record.json (durations), the CLIP checkpoint, <round>/cbp,
 <round>/vlp. Out: scores/<round>.zarr with (T, C) probabilities `cbp`, `vlp` and `final` (what is
-localized), <round>/predictions.json (ActivityNet form).
+localized), <round>/predictions.json (ActivityNet form). With `localize.fuse_weight=auto` the
+features and video-level labels of the training split decide the weight of the mixture.
 """
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +30,10 @@ from wtal_core.schema.losses import LossParams
 from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.segments import Segments
 from wtal_core.store import write_sequences
-from wtal_core.training.scoring import score_videos
+from wtal_core.training.fusing import choose_share
+from wtal_core.training.scoring import VideoScores, score_videos
+
+log = logging.getLogger(__name__)
 
 
 def main(
@@ -39,19 +45,28 @@ def main(
     dataset_yaml = data / "dataset.yaml"
     cbp = read_branch(params, dataset_yaml)
     vlp = read_params(params, dataset_yaml, "vlp", VlpParams)
-    ratio = read_params(params, dataset_yaml, "loss", LossParams).topk_ratio
+    loss = read_params(params, dataset_yaml, "loss", LossParams)
     localize = read_params(params, dataset_yaml, "localize", LocalizeParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
     features = read_features(data, "test")
     text = read_text(
         data / read_facts(dataset_yaml, "clip", ClipParams).weights, features.labels.classes
     )
-    by_cbp = score_videos(restore_cbp(data / round_ / "cbp", cbp), cbp.feed(features), ratio)
-    by_vlp = score_videos(restore_vlp(data / round_ / "vlp", text, vlp), features.clip, ratio)
+    first = restore_cbp(data / round_ / "cbp", cbp)
+    second = restore_vlp(data / round_ / "vlp", text, vlp)
 
+    def score(seen: Features) -> tuple[list[VideoScores], list[VideoScores]]:
+        by_cbp = score_videos(first, cbp.feed(seen), loss.topk_ratio)
+        return by_cbp, score_videos(second, seen.clip, loss.topk_ratio)
+
+    if localize.branch == "fused" and localize.fuse_weight == "auto":
+        train = read_features(data, "train")
+        share, value = choose_share(*score(train), train.label_NC, localize, loss)
+        log.info("infer %s: share of cbp %.2f, loss of the labels %.4f", round_, share, value)
+        localize = replace(localize, fuse_weight=share)
     scores: dict[str, dict[str, np.ndarray]] = {}
     video_scores: dict[str, np.ndarray] = {}
-    for name, one, two in zip(features.names, by_cbp, by_vlp, strict=True):
+    for name, one, two in zip(features.names, *score(features), strict=True):
         both = {"cbp": one.prob_TC.numpy(), "vlp": two.prob_TC.numpy()}
         final = fuse_scores(both["cbp"], both["vlp"], localize).astype(np.float32)
         scores[name] = {**both, "final": final}
@@ -65,7 +80,8 @@ def main(
             "classes": list(features.labels.classes),
             "grid": features.grid.to_dict(),
             "localized": localize.branch,
-        },
+        }
+        | ({"fuse_weight": localize.fuse_weight} if localize.branch == "fused" else {}),
     )
     kept = find_segments(data, features, scores, video_scores, localize, thresholds)
     facts = {"used": True, "details": "features of a pre-trained I3D and CLIP"}

@@ -24,13 +24,19 @@ def distil_and_write(
     thresholds: ThresholdParams,
     params: PseudoLabelParams,
     facts: dict[str, Any],
+    *,
+    to_learn: bool = True,
 ) -> list[PseudoLabels]:
-    """Pseudo-labels of the split from the teacher's (T, C) probabilities; `facts` say whose."""
+    """Pseudo-labels of the split from the teacher's (T, C) probabilities; `facts` say whose.
+
+    With `to_learn` they must hold foreground and background, else they are only to be looked at.
+    """
     label_NC = features.label_NC
     found = distil(teacher, partner, label_NC, thresholds, params)
     shares = count_shares(found, label_NC)
     log.info("%s: %s", path, shares.describe())
-    check_shares(shares, thresholds, str(path))
+    if to_learn:
+        check_shares(shares, thresholds, str(path))
     write_sequences(
         path,
         (

@@ -1,5 +1,6 @@
 """Training that survives a kill: finished epochs are kept outside DVC's outs."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import nn
 
 from stages.parts import cbp_branches
 from wtal_core.branches import output, transformer, vlp
-from wtal_core.checkpoint import Resume, save_checkpoint
+from wtal_core.checkpoint import Resume, load_checkpoint, save_checkpoint
 from wtal_core.items import code_version, work_dir
 from wtal_core.losses import contrastive, distillation, mil, total
 from wtal_core.progress import report
@@ -21,6 +22,8 @@ from wtal_core.training import weights as branch_weights
 from wtal_core.training.batches import Sample
 from wtal_core.training.loop import OwnLoss
 from wtal_core.training.weights import trainable_state
+
+log = logging.getLogger(__name__)
 
 MODULES = (
     *cbp_branches.MODULES, output, transformer, vlp, branch_weights,
@@ -41,12 +44,19 @@ def train_and_save(
     checkpoint: Path,
     curves: Path,
     meta: Mapping[str, Any],
+    before: Path | None = None,
     own: OwnLoss | None = None,
 ) -> None:
     """Train `model`, going on from a killed run with the same inputs; write weights and curve.
 
-    `own` is the branch's own video-level loss, in the place of Eq. (1).
+    A step of no epochs copies the checkpoint `before` and writes a curve without rows. `own` is the
+    branch's own video-level loss, in the place of Eq. (1).
     """
+    if before is not None and step.epochs == 0:
+        log.info("%s: skipped, epochs is 0; %s is a copy of %s", title, checkpoint, before)
+        save_checkpoint(checkpoint, *load_checkpoint(before))
+        write_csv(curves, loop.name_columns(weights), [])
+        return
     inputs = {
         "code": code_version(*MODULES, packages=("torch",)),
         "start": state.fingerprint(model, samples),

@@ -18,3 +18,10 @@ def test_the_switch() -> None:
 def test_the_mixture(weight: float, expected: float) -> None:
     params = LocalizeParams(branch="fused", fuse_weight=weight)
     assert fuse_scores(CBP_TC, VLP_TC, params)[0, 0] == pytest.approx(expected)
+
+
+def test_a_weight_that_is_still_to_be_chosen() -> None:
+    with pytest.raises(ValueError, match="fuse_weight = auto"):
+        fuse_scores(CBP_TC, VLP_TC, LocalizeParams(branch="fused", fuse_weight="auto"))
+    # Where nothing is mixed it does not matter.
+    assert fuse_scores(CBP_TC, VLP_TC, LocalizeParams(fuse_weight="auto")) is CBP_TC

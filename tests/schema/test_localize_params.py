@@ -16,6 +16,7 @@ from wtal_core.schema.localize import LocalizeParams
         {"proposals": "single"},
         {"score": "mean"},
         {"fuse_weight": 1.1},
+        {"fuse_weight": "automatic"},
         {"class_floor": -0.1},
         {"oic_margin": float("nan")},
         {"oic_video_weight": -1.0},

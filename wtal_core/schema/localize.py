@@ -15,7 +15,8 @@ class LocalizeParams:
     """
 
     branch: Literal["cbp", "vlp", "fused"] = "cbp"  # whose scores are localized; the paper: cbp
-    fuse_weight: float = 0.5  # share of cbp in `fused`, 0 to 1
+    # share of cbp in `fused`, 0 to 1; auto: what explains the training videos' labels best
+    fuse_weight: float | Literal["auto"] = 0.5
     class_selection: Literal["threshold", "paper"] = "threshold"
     class_floor: float = 0.2  # `threshold`: a video shows a class from this video-level score on
     proposals: Literal["multi", "paper"] = "multi"
@@ -40,9 +41,12 @@ class LocalizeParams:
         ):
             if value not in allowed:
                 raise ValueError(f"localize.{name} is one of {', '.join(allowed)}, got {value!r}")
-        for name in ("fuse_weight", "class_floor"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"localize.{name} lies in 0..1, got {getattr(self, name)}")
+        if self.fuse_weight != "auto" and not (
+            isinstance(self.fuse_weight, float | int) and 0 <= self.fuse_weight <= 1
+        ):
+            raise ValueError(f"localize.fuse_weight is auto or in 0..1, got {self.fuse_weight!r}")
+        if not 0 <= self.class_floor <= 1:
+            raise ValueError(f"localize.class_floor lies in 0..1, got {self.class_floor}")
         for name in ("oic_margin", "oic_video_weight", "min_score"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"localize.{name} is at least 0, got {getattr(self, name)}")

@@ -8,7 +8,7 @@ from typing import Literal
 class StepParams:
     """One training step: how long, how fast, on what crops."""
 
-    epochs: int = 20
+    epochs: int = 20  # 0: the step is skipped, the branch passes through as it is
     min_steps: int = 50  # passes are repeated until an epoch has so many steps; 1: literal epochs
     batch: int = 64  # videos per step
     crop: int = 1000  # T: longest run of snippets taken from a video in training
@@ -22,7 +22,9 @@ class StepParams:
     reinit: bool = False  # start from fresh weights, not from the round before
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "min_steps", "batch", "crop"):
+        if self.epochs < 0:
+            raise ValueError(f"epochs must be at least 0, got {self.epochs}")
+        for name in ("min_steps", "batch", "crop"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.lr <= 0:
@@ -48,6 +50,8 @@ class WarmUpParams:
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
         self.step()
 
     def step(self) -> StepParams:

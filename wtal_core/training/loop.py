@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wtal_core.branches.output import BranchOutput
 from wtal_core.errors import WtalError
-from wtal_core.losses.total import LossInputs, total_loss
+from wtal_core.losses.total import TERMS, LossInputs, total_loss
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
 from wtal_core.training.batches import Batch, Sample, count_steps, draw_batches
@@ -158,6 +158,11 @@ def scheduled_lr(params: StepParams, step: int, steps: int) -> float:
     if params.lr_schedule == "constant":
         return params.lr
     return params.lr * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def name_columns(weights: Mapping[str, float]) -> list[str]:
+    """The columns of a loss curve under these weights of the terms."""
+    return ["epoch", "lr", "total", *(name for name in TERMS if weights[name] != 0)]
 
 
 def _check_finite(values: Mapping[str, float], where: str, names: Sequence[str]) -> None:
