@@ -81,6 +81,23 @@ def test_prompts_of_real_words_give_the_plain_text(model: Any, prompted: Prompte
     assert torch.cdist(expected, expected).add(10 * torch.eye(3)).min() > 0.1
 
 
+def test_what_lies_behind_eos_changes_no_output_and_no_gradient(prompted: PromptedText) -> None:
+    """The tower is causal, so cutting at the last EOS leaves out nothing that matters."""
+    generator = torch.Generator().manual_seed(6)
+    text_CLW = torch.randn(3, 11, WIDTH, generator=generator)
+    eos_C = torch.tensor([10, 4, 8])
+    found = []
+    for behind in (0, CONTEXT - 11):
+        cut_CLW = text_CLW.clone().requires_grad_()
+        more = torch.randn(3, behind, WIDTH, generator=generator)
+        out_CE = prompted.tower(torch.cat([cut_CLW, more], 1), eos_C)
+        found.append((out_CE, torch.autograd.grad(out_CE.square().sum(), cut_CLW)[0]))
+    (short, short_grad), (full, full_grad) = found
+    torch.testing.assert_close(short, full, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(short_grad, full_grad, rtol=1e-3, atol=1e-4)
+    assert not short_grad[1, 5:].any()  # behind the second text's own EOS
+
+
 def test_no_prompts_at_all_give_the_name(model: Any, prompted: PromptedText) -> None:
     nothing = torch.empty(0, WIDTH)
     expected = model.encode_text(tokenize(model, [clean_class_name(n) for n in NAMES]))
