@@ -13,8 +13,8 @@ import typer
 from stages.launch import launch
 from wtal_core.errors import ParamsError
 from wtal_core.params import load_yaml, read_facts, read_overrides, read_params, read_run
-from wtal_core.schema.branch import BranchParams
-from wtal_core.schema.branches import CbpParams, VlpParams
+from wtal_core.schema.branch import NETWORKS, BranchParams
+from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.dataset import DatasetParams, SnippetParams
 from wtal_core.schema.encoders import ClipParams, ClipPretrainParams, I3dParams, I3dPretrainParams
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
@@ -24,15 +24,13 @@ from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.strict import check_keys
 from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.schema.training import StepParams, WarmUpParams
-from wtal_core.schema.um import UmParams
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.schema.world import WorldParams
 
 PARAMS: dict[str, type] = {
     "thresholds": ThresholdParams,
     "branch": BranchParams,
-    "cbp": CbpParams,
-    "um": UmParams,
+    **dict(NETWORKS.values()),
     "vlp": VlpParams,
     "warm_up": WarmUpParams,
     "b_step": StepParams,
@@ -58,7 +56,7 @@ RUN = ("dataset", "seed", "max_bad_fraction", "rounds")
 # A data set may differ from params.yaml in these, and names each of them, {} for "in nothing":
 # the stages track `method.<section>` one by one.
 METHOD = (
-    "branch", "cbp", "um",
+    "branch", *dict(NETWORKS.values()),
     "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
 )  # fmt: skip
 

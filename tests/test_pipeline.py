@@ -12,9 +12,11 @@ import yaml
 
 from stages.check import FACTS, METHOD, PARAMS, RUN
 from tests.closure import PIPELINES, ROOT, code_of_stage, rewritten
+from wtal_core.schema.branch import NETWORKS
 
 STAGE_FILES = {p.stem for p in (ROOT / "stages").glob("*.py")} - {"__init__", "launch"}
 DATA = "data/demo"
+STUDY = "data/study"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +75,12 @@ def load_stages() -> dict[str, Stage]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     found: dict[str, Stage] = {}
     for path in PIPELINES:
+        # The study makes its features by the same stages: names alone do not tell them apart.
+        prefix = "study/" if path.parent == ROOT / STUDY else ""
         for name, body in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items():
             for key, values in rolled_out(body, params).items():
                 one = fill(body.get("do", body), {"dataset": "demo", **values})
-                found[name + key] = make_stage(name + key, one, path.parent)
+                found[prefix + name + key] = make_stage(prefix + name + key, one, path.parent)
     return found
 
 
@@ -119,7 +123,8 @@ def test_every_stage_has_a_file_and_every_file_a_stage() -> None:
 
 def test_the_names_of_dvc_yaml_are_those_of_the_files() -> None:
     for name, stage in ALL.items():
-        assert re.fullmatch(rf"{stage.module.removeprefix('demo_')}(_r0|@\w+)?", name)
+        short = name.removeprefix("study/")
+        assert re.fullmatch(rf"{stage.module.removeprefix('demo_')}(_r0|@\w+)?", short)
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda p: p.parent.name)
@@ -142,7 +147,7 @@ def test_every_path_of_the_command_is_a_dep_or_an_out(name: str) -> None:
     """Or the data set's folder, below which the stage then stays."""
     words = [w for w in shlex.split(ALL[name].cmd) if "/" in w]
     for word in words:
-        assert word == DATA or touches(word, ALL[name].deps | ALL[name].outs), word
+        assert word in (DATA, STUDY) or touches(word, ALL[name].deps | ALL[name].outs), word
 
 
 def test_no_two_stages_write_the_same() -> None:
@@ -164,21 +169,21 @@ def test_every_out_is_used_or_a_result() -> None:
     needed = frozenset(d for stage in ALL.values() for d in stage.deps)
     for stage in ALL.values():
         for out in stage.outs:
-            shown = out.startswith("results/") or "curves" in out or "pseudo" in out
+            shown = out.startswith(("results/", "docs/")) or "curves" in out or "pseudo" in out
             assert touches(out, needed) or shown, f"{stage.name}: nobody needs {out}"
 
 
-@pytest.mark.parametrize("name", [n for n in ALL if n != "check"])
+@pytest.mark.parametrize("name", [n for n, stage in ALL.items() if stage.module != "check"])
 def test_a_bad_parameter_stops_every_stage(name: str) -> None:
     """All work waits for `check`, which knows every key."""
-    assert "check" in upstream(ALL[name])
+    assert "check" in {ALL[above].module for above in upstream(ALL[name])}
 
 
 class TestNumbers:
     """Every key does something: it is known, typed, and tracked by a stage that reads it."""
 
     def tracked(self, file: str) -> set[str]:
-        stages = (s for s in ALL.values() if s.name != "check")
+        stages = (s for s in ALL.values() if s.module not in ("check", "study_train"))
         return {key for s in stages for path, key in s.params if path == file}
 
     def test_every_key_of_params_yaml_is_known_and_tracked(self) -> None:
@@ -196,7 +201,7 @@ class TestNumbers:
         """A changed theta_loc must not train anything again."""
         for name, stage in ALL.items():
             keys = {key for _, key in stage.params if key.startswith("thresholds")}
-            if name.startswith(("b_step", "f_step", "evaluate")):
+            if name.startswith(("b_step", "f_step", "evaluate", "study/study_evaluate")):
                 assert keys == {"thresholds.delta_h", "thresholds.delta_l"}
             elif name.startswith("infer"):
                 assert keys == {"thresholds.theta_cls", "thresholds.theta_loc"}
@@ -212,8 +217,17 @@ class TestNumbers:
             f"method.{m}" for m in METHOD
         }
 
+    def test_a_study_tracks_what_the_stages_that_it_runs_track(self) -> None:
+        """All of `method:` stands for its sections; `rounds` come from study.yaml."""
+        ran = [s for s in ALL.values() if s.module in ("warm_up", "b_step", "f_step", "infer")]
+        below = {(file, key.split(".")[0]) for s in ran for file, key in s.params}
+        ours = ALL["study/study_train"].params
+        tracked = {(file.replace(STUDY, DATA), key) for file, key in ours}
+        assert tracked - below == {(f"{DATA}/study.yaml", key) for key in ("seeds", "rows")}
+        assert below <= tracked
+
     def test_a_stage_tracks_a_section_and_its_overrides_together(self) -> None:
-        for stage in ALL.values():
+        for stage in (s for s in ALL.values() if s.module != "study_train"):
             sections = {key for path, key in stage.params if path == "params.yaml"} & set(METHOD)
             overrides = {key for _, key in stage.params if key.startswith("method.")}
             assert overrides == {f"method.{s}" for s in sections}, stage.name
@@ -221,8 +235,8 @@ class TestNumbers:
     @pytest.mark.parametrize("name", ALL)
     def test_a_stage_tracks_what_its_code_reads(self, name: str) -> None:
         """read_params(..., "section", ...) in its stages/ files against `params` in dvc.yaml."""
-        if name == "check":
-            pytest.skip("tracks both files whole")
+        if ALL[name].module in ("check", "study_train"):
+            pytest.skip("tracks files whole, or what other stages read")
         files = [f for f in code_of_stage(ALL[name].module) if f.startswith("stages/")]
         read = {
             (ast.unparse(call.func), word.value)
@@ -231,11 +245,13 @@ class TestNumbers:
             if isinstance(call, ast.Call)
             for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str)
         }  # fmt: skip
+        if "stages/parts/cbp_branches.py" in files:  # reads the section of the network asked for
+            read |= {("read_params", section) for section, _ in NETWORKS.values()}
         for function, file in (("read_params", "params.yaml"), ("read_facts", "dataset.yaml")):
             tracked = {
                 key.split(".")[0]
                 for path, key in ALL[name].params
-                if Path(path).name == file and not key.startswith("method.")
+                if Path(path).name == file and not key.startswith("method.") and key
             }
             tracked -= set(RUN) if file == "params.yaml" else set()
             assert {section for called, section in read if called == function} == tracked
@@ -249,17 +265,18 @@ class TestNumbers:
 class TestWall:
     """Weak supervision: segments reach evaluation and the summary, and nothing that learns."""
 
-    TRUTH = f"{DATA}/ground_truth.json"
-    READERS = ("evaluate", "summary")
+    TRUTH = frozenset({f"{DATA}/ground_truth.json", f"{STUDY}/ground_truth.json"})
+    READERS = ("evaluate", "summary", "study_evaluate")
+    BEHIND = (*READERS, "study_report")
 
     def test_ground_truth_is_a_dep_of_evaluation_alone(self) -> None:
         for stage in ALL.values():
-            reads = any(touches(self.TRUTH, frozenset({d})) for d in stage.data_deps)
+            reads = any(touches(d, self.TRUTH) for d in stage.data_deps)
             assert reads == (stage.module in self.READERS), stage.name
 
     def test_nothing_that_learns_needs_what_evaluation_wrote(self) -> None:
         for stage in ALL.values():
-            if stage.module in self.READERS:
+            if stage.module in self.BEHIND:
                 continue
             above = {ALL[name].module for name in upstream(stage)}
             assert not above & set(self.READERS), stage.name
@@ -274,6 +291,7 @@ def test_what_reruns_when_a_threshold_changes() -> None:
     """delta_h: from b_step on and nothing before."""
     changed = {n for n, s in ALL.items() if ("params.yaml", "thresholds.delta_h") in s.params}
     hit = changed | {n for n, s in ALL.items() if upstream(s) & changed}
+    hit = {n for n in hit if not n.startswith("study/")}
     assert {ALL[n].module for n in hit} == {"b_step", "f_step", "infer", "evaluate", "summary"}
     # Nothing of the warm-up but the figures of its pseudo-labels, which delta_h defines.
     assert {n for n in hit if n.endswith("_r0")} == {"evaluate_r0"}

@@ -18,25 +18,23 @@ from wtal_core.branches.um import UM
 from wtal_core.errors import WtalError
 from wtal_core.losses.um import um_loss
 from wtal_core.params import read_params
-from wtal_core.schema.branch import BranchParams
-from wtal_core.schema.branches import CbpParams
+from wtal_core.schema.branch import NETWORKS, BranchParams
 from wtal_core.schema.losses import LossParams
-from wtal_core.schema.um import UmParams
 from wtal_core.training.loop import OwnLoss
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A network `(in_channels, classes, params)`, its params, and its video-level loss."""
+    """A network, built by `(in_channels, classes, params)`, and its video-level loss."""
 
     network: Callable[[int, int, Any], nn.Module]
-    read: Callable[[Path, Path], Any]  # of params.yaml and dataset.yaml
     loss: Callable[..., Tensor] | None = None  # in the place of Eq. (1); None: Eq. (1)
 
 
+# Their parameters are in `schema.branch.NETWORKS`.
 KINDS = {
-    "pyramid": Kind(CBP, lambda p, d: read_params(p, d, "cbp", CbpParams)),
-    "um": Kind(UM, lambda p, d: read_params(p, d, "um", UmParams), um_loss),
+    "pyramid": Kind(CBP),
+    "um": Kind(UM, um_loss),
 }
 # Code that decides what a trained branch is like.
 MODULES = (
@@ -112,4 +110,5 @@ class ChosenBranch:
 def read_branch(params: Path, dataset_yaml: Path) -> ChosenBranch:
     """The CBP branch that params.yaml and dataset.yaml ask for."""
     asked = read_params(params, dataset_yaml, "branch", BranchParams)
-    return ChosenBranch(asked.cbp, asked.inputs, KINDS[asked.cbp].read(params, dataset_yaml))
+    section, cls = NETWORKS[asked.cbp]
+    return ChosenBranch(asked.cbp, asked.inputs, read_params(params, dataset_yaml, section, cls))
