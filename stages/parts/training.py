@@ -64,6 +64,8 @@ def train_and_save(
         "loss": asdict(loss),
         "weights": dict(weights),
         "seed": seed,
+        # Two runs may train the same thing at the same time, each in a folder of its own.
+        "place": str(checkpoint.absolute()),
         "meta": dict(meta),  # names the branch and its parameters
     }
     kept = Resume(work_dir(title.split("@")[0], inputs))
