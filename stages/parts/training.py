@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from stages.parts import cbp_branches
+from wtal_core import pooling
 from wtal_core.branches import output, transformer, vlp
 from wtal_core.checkpoint import Resume, load_checkpoint, save_checkpoint
 from wtal_core.items import code_version, work_dir
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 MODULES = (
     *cbp_branches.MODULES, output, transformer, vlp, branch_weights,
-    contrastive, distillation, mil, total,
+    contrastive, distillation, mil, total, pooling,
     batches, loop, precision, state,
 )  # fmt: skip
 
