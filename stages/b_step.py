@@ -15,7 +15,14 @@ from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
 from stages.parts.distilling import distil_and_write, make_samples
 from stages.parts.features import read_features
-from stages.parts.restoring import DEVICE, is_vanilla, read_text, restore_cbp, restore_vlp
+from stages.parts.restoring import (
+    DEVICE,
+    is_distilled,
+    is_vanilla,
+    read_text,
+    restore_cbp,
+    restore_vlp,
+)
 from stages.parts.training import train_and_save
 from wtal_core.branches.vlp import VLP
 from wtal_core.params import read_facts, read_params, read_run
@@ -60,6 +67,7 @@ def main(
         thresholds,
         labelling,
         {"branch": "cbp", "round": round_, "teacher": f"{init}/cbp", "partner": f"{init}/vlp"},
+        distilled=(is_distilled(data / init / "cbp"), is_distilled(data / init / "vlp")),
         to_learn=step.epochs > 0,
     )
     with seeded(seed):

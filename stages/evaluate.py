@@ -73,8 +73,9 @@ def measure_labels(
     masks = [segments_to_mask(truth.of(v), grid, len(scores.of(v)["cbp"]), classes) for v in videos]
     metrics: dict[str, float] = {}
     for branch in BRANCHES:
+        learnt = scores.attrs["distilled"][branch]
         teacher = [torch.from_numpy(scores.of(video)[branch]).float() for video in videos]
-        found = distil(teacher, None, label_NC, thresholds, labelling)
+        found = distil(teacher, None, label_NC, thresholds, labelling, distilled=(learnt, False))
         metrics |= quality_metrics(branch, [one.label_TC.numpy() for one in found], masks)
     return metrics
 

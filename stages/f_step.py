@@ -14,7 +14,7 @@ from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
 from stages.parts.distilling import distil_and_write, make_samples
 from stages.parts.features import read_features
-from stages.parts.restoring import DEVICE, read_text, restore_cbp, restore_vlp
+from stages.parts.restoring import DEVICE, is_distilled, read_text, restore_cbp, restore_vlp
 from stages.parts.training import train_and_save
 from wtal_core.params import read_facts, read_params, read_run
 from wtal_core.schema.branches import VlpParams
@@ -59,6 +59,7 @@ def main(
         thresholds,
         labelling,
         {"branch": "vlp", "round": round_, "teacher": f"{round_}/vlp", "partner": f"{init}/cbp"},
+        distilled=(is_distilled(data / round_ / "vlp"), is_distilled(data / init / "cbp")),
         to_learn=step.epochs > 0,
     )
     with seeded(seed):

@@ -17,7 +17,7 @@ import typer
 from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
 from stages.parts.features import Features, read_features
-from stages.parts.restoring import read_text, restore_cbp, restore_vlp
+from stages.parts.restoring import is_distilled, read_text, restore_cbp, restore_vlp
 from wtal_core.annotations import read_json, write_predictions
 from wtal_core.localize.fuse import fuse_scores
 from wtal_core.localize.nms import suppress
@@ -80,6 +80,7 @@ def main(
             "classes": list(features.labels.classes),
             "grid": features.grid.to_dict(),
             "localized": localize.branch,
+            "distilled": {b: is_distilled(data / round_ / b) for b in ("cbp", "vlp")},
         }
         | ({"fuse_weight": localize.fuse_weight} if localize.branch == "fused" else {}),
     )

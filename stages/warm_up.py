@@ -54,7 +54,9 @@ def main(
         meta=meta,
         own=cbp.own_loss(loss),
     )
-    untrained = {"branch": "vlp", "vanilla": True, "classes": meta["classes"]}
+    untrained = {
+        "branch": "vlp", "vanilla": True, "distilled": False, "classes": meta["classes"],
+    }  # fmt: skip
     save_checkpoint(data / "r0" / "vlp", {}, untrained | known)
 
 

@@ -13,9 +13,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PIPELINES = tuple(
-    ROOT / name for name in ("dvc.yaml", "data/demo/dvc.yaml", "data/study/dvc.yaml")
-)
+PIPELINES = tuple(ROOT / name for name in ("dvc.yaml", "data/demo/dvc.yaml", "data/study/dvc.yaml"))
 # Logging and exit codes of every stage: changes no result, so it must not rerun days of flow.
 NOT_TRACKED = ("stages/launch.py",)
 

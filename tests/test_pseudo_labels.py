@@ -10,6 +10,7 @@ from wtal_core.pseudo_labels import (
     count_shares,
     distil,
     reach_consensus,
+    recentre_odds,
     settle_conflicts,
     ternary_labels,
 )
@@ -92,6 +93,17 @@ def test_confidence_by_hand() -> None:
     torch.testing.assert_close(confidence(scores), torch.tensor([1.0, 0.5, 0.0, 0.5, 1.0]))
 
 
+def test_recentred_odds() -> None:
+    """Odds .3/.7 and .1/.9 have the geometric mean .2182, so p / (1 - p) is multiplied by it."""
+    prob = torch.tensor([0.5, 0.9, 0.2, 0.0, 1.0], dtype=torch.float64)
+    found = recentre_odds(prob, PAPER)
+    middle = (3 / 7 * 1 / 9) ** 0.5
+    odds = torch.tensor([middle, 9 * middle, middle / 4], dtype=torch.float64)
+    torch.testing.assert_close(found[:3], odds / (1 + odds), rtol=1e-6, atol=0)
+    assert 0 < found[3] < found[2]
+    assert found[1] < found[4] < 1
+
+
 class TestDistil:
     """One video of four snippets, one class of two."""
 
@@ -133,6 +145,33 @@ class TestDistil:
         )
         assert plain.label_TC[:, 0].tolist() == [0, 0, 0]
         assert stretched.label_TC[:, 0].tolist() == [0, 1, 1]
+
+    def test_a_distilled_teacher_is_recentred(self) -> None:
+        """Even odds fall between the thresholds, and doubt goes either way alike."""
+        score_TC = torch.tensor(
+            [[0.67, 0.33], [0.65, 0.35], [0.5, 0.5], [0.35, 0.65], [0.33, 0.67]]
+        )
+        for learnt, switch, expected in (
+            (True, True, [1, -1, -1, -1, 0]),
+            (True, False, [1, 1, 1, 1, 1]),
+            (False, True, [1, 1, 1, 1, 1]),
+        ):
+            (found,) = distil(
+                [score_TC], None, OWN_FIRST[None], PAPER, PseudoLabelParams(recentre=switch),
+                distilled=(learnt, not learnt),
+            )  # fmt: skip
+            assert found.label_TC[:, 0].tolist() == expected
+
+    def test_a_distilled_partner_is_recentred(self) -> None:
+        teacher, partner = torch.tensor([[0.4, 0.6]]), torch.tensor([[0.33, 0.67]])
+        settled = [
+            distil(
+                [teacher], [partner], OWN_FIRST[None], PAPER, PseudoLabelParams(partner="conflict"),
+                distilled=(False, learnt),
+            )[0].label_TC[0, 0].item()
+            for learnt in (False, True)
+        ]  # fmt: skip
+        assert settled == [1, -1]  # fg and fg; fg and bg
 
     def test_results_carry_no_gradient(self) -> None:
         score = self.teacher.clone().requires_grad_()

@@ -14,6 +14,8 @@ from wtal_core.pooling import stretch_minmax
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.thresholds import ThresholdParams
 
+EDGE = 1e-6  # log-odds of 0 and 1 are infinite
+
 
 @dataclass(frozen=True)
 class PseudoLabels:
@@ -42,6 +44,19 @@ def ternary_labels(
     return ternary_TC.masked_fill(above_TC, 1).masked_fill((prob_TC < delta_l) | ~own_TC, 0)
 
 
+def recentre_odds(prob: Tensor, thresholds: ThresholdParams) -> Tensor:
+    """Scores of a distilled branch with even odds moved midway between δ_l and δ_h, in log-odds.
+
+    Differs: Eq. (4) has one pair of thresholds for all scores. They suit a softmax that learnt from
+    video-level labels, where background lies at 1/C. A branch that has learnt hard labels by
+    Eq. (6) gives probabilities: even odds lie at 0.5, outside (δ_l, δ_h). What it is unsure of
+    would mostly pass δ_h and hardly ever fall below δ_l, so segments would grow with every
+    hand-over. Shifted, doubt goes either way alike, and δ_l and δ_h keep their meaning.
+    """
+    high, low = (torch.tensor(d).logit() for d in (thresholds.delta_h, thresholds.delta_l))
+    return (prob.clamp(EDGE, 1 - EDGE).logit() + (high + low) / 2).sigmoid()
+
+
 def settle_conflicts(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
     """Foreground here and background there, or the reverse, becomes uncertain.
 
@@ -54,9 +69,7 @@ def settle_conflicts(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
 def reach_consensus(label_TC: Tensor, partner_TC: Tensor) -> Tensor:
     """What both say or one says alone; uncertain where they contradict or neither is sure.
 
-    Symmetric in the two branches. Differs: Eq. (4) asks the teacher alone. A teacher is unsure of
-    much background that its partner knows; left without a label, those frames turn foreground in
-    the student, and each further round widens the segments.
+    Symmetric in the two branches.
     """
     return settle_conflicts(torch.where(label_TC == -1, partner_TC, label_TC), partner_TC)
 
@@ -75,16 +88,26 @@ def distil(
     label_NC: Tensor,
     thresholds: ThresholdParams,
     params: PseudoLabelParams,
+    *,
+    distilled: tuple[bool, bool] = (False, False),
 ) -> list[PseudoLabels]:
     """Pseudo-labels of N videos from the teacher's probabilities, each (T, C).
 
     `partner` holds the other branch's probabilities of the same videos, or None where there is no
-    trained one yet; `params` says what it is used for. The results are detached.
+    trained one yet; `params` says what it is used for. `distilled` says whether the teacher and
+    the partner have learnt from pseudo-labels themselves. The results are detached.
     """
+
+    def ready(prob_TC: Tensor, learnt: bool) -> Tensor:
+        prob_TC = prob_TC.detach().float()
+        if learnt and params.recentre:
+            prob_TC = recentre_odds(prob_TC, thresholds)
+        return stretch_minmax(prob_TC) if params.minmax else prob_TC
+
     found = []
     for index, (own_TC, label_C) in enumerate(zip(teacher, label_NC, strict=True)):
-        other_TC = None if partner is None else _stretched(partner[index], params)
-        score_TC = _stretched(own_TC, params)
+        other_TC = None if partner is None else ready(partner[index], distilled[1])
+        score_TC = ready(own_TC, distilled[0])
         label_TC = _ternary(score_TC, label_C, thresholds, params)
         if other_TC is not None and params.partner == "mean":
             score_TC = (score_TC + other_TC) / 2
@@ -143,11 +166,6 @@ def check_shares(shares: Shares, thresholds: ThresholdParams, title: str) -> Non
                 f"{shares.describe()}; try thresholds.{key} near {shares.quantiles[quantile]:.3f}, "
                 "or train the branch that the labels come from longer"
             )
-
-
-def _stretched(prob_TC: Tensor, params: PseudoLabelParams) -> Tensor:
-    prob_TC = prob_TC.detach().float()
-    return stretch_minmax(prob_TC) if params.minmax else prob_TC
 
 
 def _ternary(

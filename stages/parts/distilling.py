@@ -25,14 +25,16 @@ def distil_and_write(
     params: PseudoLabelParams,
     facts: dict[str, Any],
     *,
+    distilled: tuple[bool, bool],
     to_learn: bool = True,
 ) -> list[PseudoLabels]:
     """Pseudo-labels of the split from the teacher's (T, C) probabilities; `facts` say whose.
 
-    With `to_learn` they must hold foreground and background, else they are only to be looked at.
+    `distilled` says whether teacher and partner have learnt from pseudo-labels themselves. With
+    `to_learn` they must hold foreground and background, else they are only to be looked at.
     """
     label_NC = features.label_NC
-    found = distil(teacher, partner, label_NC, thresholds, params)
+    found = distil(teacher, partner, label_NC, thresholds, params, distilled=distilled)
     shares = count_shares(found, label_NC)
     log.info("%s: %s", path, shares.describe())
     if to_learn:

@@ -38,6 +38,11 @@ def read_text(clip: Path, classes: tuple[str, ...]) -> PromptedText:
     return PromptedText(load_clip(meta["config"], tensors), classes)
 
 
+def is_distilled(checkpoint: Path) -> bool:
+    """Has this branch learnt from pseudo-labels, so that its scores are probabilities?"""
+    return bool(load_checkpoint(checkpoint)[1]["distilled"])
+
+
 def is_vanilla(checkpoint: Path) -> bool:
     """Is this the VLP branch before any training?"""
     return bool(load_checkpoint(checkpoint)[1]["vanilla"])

@@ -81,6 +81,7 @@ def train_and_save(
         follow=report,
         title=title,
     )
-    save_checkpoint(checkpoint, trainable_state(model), {**meta, "precision": step.precision})
+    facts = {"precision": step.precision, "distilled": weights["kd"] > 0}
+    save_checkpoint(checkpoint, trainable_state(model), {**meta, **facts})
     write_csv(curves, list(rows[0]), [list(row.values()) for row in rows])
     kept.clear()

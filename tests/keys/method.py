@@ -169,7 +169,8 @@ NARROW = {"pseudo_labels.minmax": False, "thresholds.delta_h": 0.34, "thresholds
 PSEUDO_LABELS = {
     "rule": Case("argmax", see_b_step),
     "minmax": Case(True, see_b_step, NARROW),
-    "partner": Case("ignore", see_f_step),
+    "partner": Case("mean", see_f_step),
+    "recentre": Case(False, see_f_step),
 }
 LOSS = {
     "cls": Case("bce", see_warm_up),
@@ -179,7 +180,7 @@ LOSS = {
     "temperature": Case(0.2, see_b_step),
     "kd_count": Case("pairs", see_b_step),
     "kd_balance": Case("frames", see_b_step),
-    "kd_bg_weight": Case(1.0, see_b_step),
+    "kd_bg_weight": Case(2.33, see_b_step),
     "kd_confidence": Case(True, see_b_step),
     "fb_reduction": Case("sum", see_b_step),
     "fb_scope": Case("video", see_b_step),

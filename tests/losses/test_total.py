@@ -37,10 +37,7 @@ def test_sum_of_weighted_terms(seen: LossInputs) -> None:
     assert seen.target_BTC is not None
     expected = (
         2 * video_loss(seen.cas_BTC, seen.mask_BT, seen.label_BC, 8)
-        + 3
-        * distillation_loss(
-            seen.prob_BTC, seen.target_BTC, seen.label_BC, seen.mask_BT, bg_weight=2.33
-        )
+        + 3 * distillation_loss(seen.prob_BTC, seen.target_BTC, seen.label_BC, seen.mask_BT)
         + 0.5 * contrastive_loss(seen.feat_BTD, seen.target_BTC, seen.mask_BT, 0.07, fresh())
     )
     total, terms = total_loss(seen, {"cls": 2, "kd": 3, "fb": 0.5}, params, fresh())
@@ -80,7 +77,7 @@ def test_all_zero_is_refused(seen: LossInputs) -> None:
         ("temperature", 0.5),
         ("kd_count", "pairs"),
         ("kd_balance", "frames"),
-        ("kd_bg_weight", 1.0),
+        ("kd_bg_weight", 2.5),
         ("fb_reduction", "sum"),
         ("fb_scope", "video"),
         ("fb_positives", 3),

@@ -17,8 +17,8 @@ def test_defaults_are_the_papers() -> None:
     assert (loss.fb_weight, loss.temperature) == (0.05, 0.07)
     assert (step.epochs, step.batch, step.crop, step.lr) == (20, 64, 1000, 1e-4)
     assert (step.optimiser, step.cls_weight, WarmUpParams().epochs) == ("adam", 0.0, 10)
-    # the one that is not: consensus keeps later rounds from widening the segments
-    assert PseudoLabelParams() == PseudoLabelParams("labelled", False, "consensus")
+    # recentring is ours: it keeps later rounds from widening the segments
+    assert PseudoLabelParams() == PseudoLabelParams("labelled", False, "ignore", True)
 
 
 @pytest.mark.parametrize(

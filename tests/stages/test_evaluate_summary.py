@@ -57,7 +57,7 @@ def data(tmp_path: Path) -> Path:
             data / "scores" / f"{name}.zarr",
             [(v, {"cbp": cbp[v], "vlp": vlp[v], "final": cbp[v]}) for v in ("v", "w")],
             dict.fromkeys(("cbp", "vlp", "final"), ("T", "C")),
-            {"grid": GRID.to_dict(), "classes": CLASSES},
+            {"grid": GRID.to_dict(), "classes": CLASSES, "distilled": {"cbp": False, "vlp": False}},
         )
     return data
 

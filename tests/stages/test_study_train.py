@@ -16,7 +16,7 @@ STUDY = {
     "seeds": [0, 3],
     "rows": {
         "default": {"rounds": 1},
-        "paper": {"rounds": 1, "set": {"loss.kd_bg_weight": 1.0, "f_step.epochs": 3}},
+        "heavy": {"rounds": 1, "set": {"loss.kd_bg_weight": 2.5, "f_step.epochs": 3}},
         "vlp": {"rounds": 1, "set": {"localize.branch": "vlp"}},
     },
     "tables": [],
@@ -49,7 +49,7 @@ def test_rows_end_in_the_bytes_of_the_pipeline(data: Path, monkeypatch: pytest.M
 
     params = data.parent / "params.yaml"
     text = params.read_text()
-    text = text.replace("kd_bg_weight: 2.33", "kd_bg_weight: 1.0").replace("\nseed: 0", "\nseed: 3")
+    text = text.replace("kd_bg_weight: 1.0", "kd_bg_weight: 2.5").replace("\nseed: 0", "\nseed: 3")
     params.write_text(text)
     facts = data / "dataset.yaml"
     before, found_it, after = facts.read_text().partition("f_step:")
@@ -62,7 +62,7 @@ def test_rows_end_in_the_bytes_of_the_pipeline(data: Path, monkeypatch: pytest.M
     f_step.main(data, "r1", "r0", params)
     infer.main(data, "r1", params)
     torch.set_num_threads(threads)
-    unit = found["paper", 3, "r1"]
+    unit = found["heavy", 3, "r1"]
     assert (unit / "predictions.json").read_bytes() == (
         data / "r1" / "predictions.json"
     ).read_bytes()

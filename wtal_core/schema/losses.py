@@ -15,7 +15,7 @@ class LossParams:
     temperature: float = 0.07  # τ of the contrastive loss
     kd_count: Literal["frames", "pairs"] = "frames"  # what O counts
     kd_balance: Literal["none", "frames"] = "none"  # equal weight to fg and bg frames
-    kd_bg_weight: float = 2.33  # of a background frame; (1 - delta_h) / delta_h, 1: as the paper
+    kd_bg_weight: float = 1.0  # of a background frame
     kd_confidence: bool = False  # weigh each pseudo-label by the teacher's confidence
     fb_reduction: Literal["mean", "sum"] = "mean"  # over anchors
     fb_scope: Literal["batch", "video"] = "batch"  # where positives and negatives come from
