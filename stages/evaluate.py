@@ -8,19 +8,15 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from stages.launch import launch
+from stages.parts.measuring import label_videos
 from wtal_core.annotations import read_predictions
-from wtal_core.errors import WtalError
 from wtal_core.evaluation.detection import DetectionResult, evaluate_detections
-from wtal_core.evaluation.pseudo import segments_to_mask
-from wtal_core.evaluation.report import BRANCHES, detection_metrics, quality_metrics
-from wtal_core.grid import SnippetGrid
+from wtal_core.evaluation.report import detection_metrics
 from wtal_core.ground_truth import GroundTruth, read_ground_truth
 from wtal_core.params import read_facts, read_params
-from wtal_core.pseudo_labels import distil
 from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.thresholds import ThresholdParams
@@ -49,35 +45,13 @@ def main(
     scores = read_sequences(data / "scores" / f"{round_}.zarr")
 
     detection = evaluate_detections(predictions, truth.segments, facts.tious, facts.protocol)
-    metrics = detection_metrics(detection) | measure_labels(scores, truth, thresholds, labelling)
+    metrics = detection_metrics(detection)
+    metrics |= label_videos(scores, truth, thresholds, labelling).metrics()
 
     report_oddities(detection, scores, truth)
     out = results / data.name / "rounds" / round_
     write_json(out / "metrics.json", metrics)
     write_csv(out / "per_class.csv", *class_table(detection, truth.segments))
-
-
-def measure_labels(
-    scores: Sequences, truth: GroundTruth, thresholds: ThresholdParams, labelling: PseudoLabelParams
-) -> dict[str, float]:
-    """mIoU of the labels that each branch's scores give, the videos' own labels being known."""
-    classes = tuple(scores.attrs["classes"])
-    grid = SnippetGrid.from_dict(scores.attrs["grid"])
-    if unknown := sorted(set(truth.segments.label.tolist()) - set(classes)):
-        raise WtalError(
-            f"ground_truth.json: the labels {unknown} are none of the classes that were trained. "
-            "Correct the spelling, or add them to labels.json and train again."
-        )
-    videos = [name for name in scores.names if name in truth.durations]
-    label_NC = torch.from_numpy(truth.video_labels(videos, classes))
-    masks = [segments_to_mask(truth.of(v), grid, len(scores.of(v)["cbp"]), classes) for v in videos]
-    metrics: dict[str, float] = {}
-    for branch in BRANCHES:
-        learnt = scores.attrs["distilled"][branch]
-        teacher = [torch.from_numpy(scores.of(video)[branch]).float() for video in videos]
-        found = distil(teacher, None, label_NC, thresholds, labelling, distilled=(learnt, False))
-        metrics |= quality_metrics(branch, [one.label_TC.numpy() for one in found], masks)
-    return metrics
 
 
 def class_table(

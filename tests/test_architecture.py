@@ -24,6 +24,7 @@ LAYERS = {
     "video": 4,
     "evaluation": 4,
     "synthetic": 5,
+    "study": 5,
     "pictures": 4,
     "pooling": 3,
     "segments": 2,
@@ -50,7 +51,7 @@ THIRD_PARTY = {
     "yaml": ("wtal_core/params.py",),
     "safetensors": ("wtal_core/checkpoint.py",),
     "typer": ("stages/", "wtal_cli/"),
-    "matplotlib": ("wtal_core/pictures.py", "stages/", "wtal_cli/"),
+    "matplotlib": ("wtal_core/pictures.py", "wtal_core/study/plots.py", "stages/", "wtal_cli/"),
     "dvc": (),
     "pydantic": (),
     "pickle": (),
@@ -63,7 +64,7 @@ TORCH_FREE = (
     "grid", "segments", "annotations", "ground_truth", "store", "schema", "evaluation", "params",
     "items", "errors",
 )  # fmt: skip
-GROUND_TRUTH_READERS = ("stages/evaluate.py", "stages/summary.py")
+GROUND_TRUTH_READERS = ("stages/evaluate.py", "stages/study_evaluate.py", "stages/summary.py")
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "tools")
 LONGEST = 300
 

@@ -82,6 +82,46 @@ def evaluate_detections(
     class whose overlapping predictions do not count as false (THUMOS14's Ambiguous).
     Raises ValueError for an unknown protocol, no ground truth, or a threshold outside (0, 1].
     """
+    ranked = rank_detections(predictions, truth, tious, protocol, ignored)
+    interpolated = PROTOCOLS[protocol].interpolated
+    ap_CK = np.stack(
+        [average_precision(r.hit_KN, r.miss_KN, len(r.truth_G), interpolated) for r in ranked]
+    )
+    classes = sorted(set(truth.label.tolist()))
+    return DetectionResult(
+        ap_CK,
+        tuple(classes),
+        tuple(float(t) for t in tious),
+        tuple(sorted(set(predictions.label.tolist()) - set(classes))),
+        tuple(sorted(set(predictions.video.tolist()) - set(truth.video.tolist()))),
+    )
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Predictions of one class by rank: video of each, and whether it hits or misses at each
+    threshold (neither where it is spared); videos of the class's instances.
+
+    Videos are positions in the sorted names of all videos of predictions and truth.
+    """
+
+    video_N: Indices
+    hit_KN: Bools
+    miss_KN: Bools
+    truth_G: Indices
+
+
+def rank_detections(
+    predictions: Segments,
+    truth: Segments,
+    tious: Sequence[float],
+    protocol: str = "activitynet",
+    ignored: Segments | None = None,
+) -> list[Ranked]:
+    """Of each class of `truth`, in sorted order, who hits; as `evaluate_detections`, before AP.
+
+    Whether a prediction hits depends on its own video alone.
+    """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol is one of {', '.join(PROTOCOLS)}, got {protocol!r}")
     if len(truth) == 0:
@@ -94,21 +134,14 @@ def evaluate_detections(
     spared_N = _overlaps_any(predictions, ignored or Segments.empty())
     found_C = _split(predictions, classes, videos)
     actual_C = _split(truth, classes, videos)
-    ap_CK = np.zeros((len(classes), len(tiou_K)))
-    for c, (found, actual) in enumerate(zip(found_C, actual_C, strict=True)):
+    ranked = []
+    for found, actual in zip(found_C, actual_C, strict=True):
         order_N = np.lexsort((found.row_N, found.video_N, -found.score_N))
         found = found.take(order_N)
         hit_KN = _match(found, actual, tiou_K, PROTOCOLS[protocol])
-        ap_CK[c] = average_precision(
-            hit_KN, ~hit_KN & ~spared_N[found.row_N], len(actual), PROTOCOLS[protocol].interpolated
-        )
-    return DetectionResult(
-        ap_CK,
-        tuple(classes),
-        tuple(float(t) for t in tiou_K),
-        tuple(sorted(set(predictions.label.tolist()) - set(classes))),
-        tuple(sorted(set(predictions.video.tolist()) - set(truth.video.tolist()))),
-    )
+        miss_KN = ~hit_KN & ~spared_N[found.row_N]
+        ranked.append(Ranked(found.video_N, hit_KN, miss_KN, actual.video_N))
+    return ranked
 
 
 def average_precision(hit_KN: Bools, miss_KN: Bools, n_truth: int, interpolated: bool) -> Floats:

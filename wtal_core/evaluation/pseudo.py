@@ -47,24 +47,44 @@ def pseudo_label_iou(
     background, a snippet that is foreground for no class and uncertain for one; `background`
     counts -1 as 0. Raises ValueError when labels and masks do not fit together.
     """
+    shared_NC, union_NC = count_overlaps(labels, truth, uncertain)
+    iou_C = divide_counts(shared_NC.sum(axis=0), union_NC.sum(axis=0))
+    return PseudoQuality(iou_C[:-1], float(iou_C[-1]))
+
+
+def count_overlaps(
+    labels: Sequence[NDArray[np.int8]],
+    truth: Sequence[NDArray[np.bool_]],
+    uncertain: Literal["ignore", "background"] = "ignore",
+) -> tuple[Floats, Floats]:
+    """Snippets in the intersection and in the union, (N, C + 1) of N videos each.
+
+    The last column is the background. Arguments and errors as `pseudo_label_iou`.
+    """
     if len(labels) != len(truth) or not labels:
         raise ValueError(f"one mask per video is needed, got {len(labels)} and {len(truth)}")
     for i, (label_TC, mask_TC) in enumerate(zip(labels, truth, strict=True)):
         if label_TC.ndim != 2 or label_TC.shape != mask_TC.shape:
             raise ValueError(f"video {i}: got {label_TC.shape = } and {mask_TC.shape = }")
-    # the snippets of all videos behind one another: still one row per snippet
-    label_TC = np.concatenate(list(labels))
-    mask_TC = np.concatenate([mask.astype(bool) for mask in truth])
-    if uncertain == "background":
-        label_TC = np.where(label_TC == UNCERTAIN, 0, label_TC)
-    counted_TC = label_TC != UNCERTAIN
-    fg_iou_C = _iou(label_TC == 1, mask_TC, counted_TC)
+    shared, union = [], []
+    for label_TC, mask_TC in zip(labels, truth, strict=True):
+        if uncertain == "background":
+            label_TC = np.where(label_TC == UNCERTAIN, 0, label_TC)
+        counted_TC = label_TC != UNCERTAIN
+        is_fg_TC, is_action_TC = label_TC == 1, mask_TC.astype(bool)
+        # The background as one more column: no class is foreground, no class acts.
+        any_fg_T1 = is_fg_TC.any(axis=1, keepdims=True)
+        found_TC = np.hstack([is_fg_TC, ~any_fg_T1])
+        actual_TC = np.hstack([is_action_TC, ~is_action_TC.any(axis=1, keepdims=True)])
+        counted_TC = np.hstack([counted_TC, any_fg_T1 | counted_TC.all(axis=1, keepdims=True)])
+        shared.append((found_TC & actual_TC & counted_TC).sum(axis=0))
+        union.append(((found_TC | actual_TC) & counted_TC).sum(axis=0))
+    return np.array(shared, dtype=np.float64), np.array(union, dtype=np.float64)
 
-    is_fg_T1 = (label_TC == 1).any(axis=1, keepdims=True)
-    is_action_T1 = mask_TC.any(axis=1, keepdims=True)
-    counted_T1 = is_fg_T1 | counted_TC.all(axis=1, keepdims=True)
-    bg_iou = _iou(np.logical_not(is_fg_T1), np.logical_not(is_action_T1), counted_T1)
-    return PseudoQuality(fg_iou_C, float(bg_iou[0]))
+
+def divide_counts(shared: Floats, union: Floats) -> Floats:
+    """Intersection over union; NaN where nothing was counted."""
+    return np.divide(shared, union, out=np.full(shared.shape, np.nan), where=union > 0)
 
 
 def segments_to_mask(
@@ -85,13 +105,3 @@ def segments_to_mask(
     for label, start, end in zip(segments.label, segments.start_s, segments.end_s, strict=True):
         mask_TC[:, column[str(label)]] |= (start <= centre_T) & (centre_T < end)
     return mask_TC
-
-
-def _iou(
-    found_TC: NDArray[np.bool_], actual_TC: NDArray[np.bool_], counted_TC: NDArray[np.bool_]
-) -> Floats:
-    """(C,) intersection over union of the counted entries of each column."""
-    shared_C = (found_TC & actual_TC & counted_TC).sum(axis=0)
-    union_C = ((found_TC | actual_TC) & counted_TC).sum(axis=0)
-    blank_C = np.full(len(union_C), np.nan)
-    return np.divide(shared_C, union_C, out=blank_C, where=union_C > 0)

@@ -31,6 +31,17 @@ def detection_metrics(result: DetectionResult) -> dict[str, float]:
     return metrics
 
 
+def average_columns(map_RK: NDArray[np.float64], tious: Sequence[float]) -> dict[str, Any]:
+    """The metrics of `detection_metrics`, (R,) each, from (R, K) mAP at K thresholds."""
+    at = {round(tiou, 6): k for k, tiou in enumerate(tious)}
+    metrics = {f"map@{tiou:g}": map_RK[:, k] for tiou, k in at.items()}
+    for low, high, step in AVERAGES:
+        wanted = [round(float(t), 6) for t in np.arange(low, high + step / 2, step)]
+        if set(wanted) <= set(at):
+            metrics[f"map_avg_{low:g}-{high:g}"] = map_RK[:, [at[t] for t in wanted]].mean(axis=1)
+    return metrics
+
+
 def quality_metrics(
     branch: str, labels: Sequence[NDArray[np.int8]], truth: Sequence[NDArray[np.bool_]]
 ) -> dict[str, float]:

@@ -1,0 +1,81 @@
+"""What a study's runs came to, measured one by one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stages.parts.measuring import label_videos
+from wtal_core.annotations import read_json, read_predictions
+from wtal_core.errors import WtalError
+from wtal_core.evaluation.bootstrap import draw_videos, resample_iou, resample_map
+from wtal_core.evaluation.claims import Values
+from wtal_core.evaluation.detection import evaluate_detections
+from wtal_core.evaluation.report import READINGS, average_columns, detection_metrics
+from wtal_core.ground_truth import read_ground_truth
+from wtal_core.schema.evaluation import EvaluationParams
+from wtal_core.schema.pseudo_labels import PseudoLabelParams
+from wtal_core.schema.study import StudyParams
+from wtal_core.schema.thresholds import ThresholdParams
+from wtal_core.store import read_sequences
+
+SEED = 0  # of the resamples: the same for all runs, so that differences are of the same videos
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run's segments and scores, and what they are measured by."""
+
+    unit: Path
+    data: Path
+    facts: EvaluationParams
+    thresholds: ThresholdParams
+    labelling: PseudoLabelParams
+    resamples: int
+
+    def __str__(self) -> str:
+        return self.unit.name
+
+
+def read_runs(folder: Path, study: StudyParams) -> dict[tuple[str, int, str], str]:
+    """(row, seed, round): unit; WtalError where a run that the study asks for is missing."""
+    found = {
+        (one["row"], one["seed"], one["round"]): one["unit"]
+        for one in read_json(folder / "index.json")["results"]
+    }
+    wanted = [
+        (name, seed, f"r{number}")
+        for name, row in study.rows.items()
+        for seed in study.seeds
+        for number in range(row.rounds + 1)
+    ]
+    for run in wanted:
+        if run not in found or not (folder / found[run]).is_dir():
+            row, seed, round_ = run
+            raise WtalError(
+                f"{folder}: no result of {row}, seed {seed}, {round_}; rerun the stage study_train"
+            )
+    return {run: found[run] for run in wanted}
+
+
+def measure(job: Job) -> Values:
+    """Every metric of a run, once exactly and once for each resample of the videos."""
+    truth = read_ground_truth(job.data / "ground_truth.json", "test")
+    predictions = read_predictions(job.unit / "predictions.json")
+    scores = read_sequences(job.unit / "scores.zarr")
+    tious, protocol = job.facts.tious, job.facts.protocol
+    detection = evaluate_detections(predictions, truth.segments, tious, protocol)
+    labelled = label_videos(scores, truth, job.thresholds, job.labelling)
+    exact = detection_metrics(detection) | labelled.metrics()
+
+    videos = sorted(truth.durations)
+    times_RV = draw_videos(len(videos), job.resamples, SEED)
+    map_RK = resample_map(predictions, truth.segments, tious, videos, times_RV, protocol)
+    resampled = average_columns(map_RK, tious)
+    of_labelled_RV = times_RV[:, [videos.index(name) for name in labelled.videos]]
+    for branch, labels in labelled.labels.items():
+        for uncertain, ending in READINGS:
+            fg_R, bg_R = resample_iou(labels, labelled.masks, uncertain, of_labelled_RV)
+            resampled[f"fg_miou_{branch}{ending}"] = fg_R
+            resampled[f"bg_miou_{branch}{ending}"] = bg_R
+    return Values(exact, {name: value.astype(np.float32) for name, value in resampled.items()})

@@ -1,0 +1,112 @@
+"""A study's results as pictures: rounds, complementarity, differences. Equal input, equal bytes."""
+
+import io
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from wtal_core.schema.study import Entry, StudyParams, Table
+from wtal_core.study.report import Results, cell, title
+
+# Okabe and Ito 2008, twice: the second time dashed
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK, FAINT = "#333333", "#BBBBBB"
+VERDICT_COLOURS = {"holds": "#009E73", "fails": "#D55E00", "open": "#8A8A8A"}
+LONG = 3  # rounds from which on a row is drawn against rounds
+HEADLINE = "map_avg_0.1-0.7"
+
+
+def draw_all(study: StudyParams, results: Results, note: str) -> dict[str, bytes]:
+    """File name: PNG, of each picture that the study has something for."""
+    found = {}
+    if any(row.rounds >= LONG for row in study.rows.values()):
+        found["rounds.png"] = draw_rounds(study, results, note)
+    for number, table in enumerate(t for t in study.tables if "fg_miou" in t.metrics):
+        ending = f"-{number + 1}" if number else ""
+        found[f"complementarity{ending}.png"] = draw_scatter(table, study, results, note)
+    if results.claims:
+        found["claims.png"] = draw_claims(results, note)
+    return found
+
+
+def draw_rounds(study: StudyParams, results: Results, note: str) -> bytes:
+    """mAP of every row with many rounds against the round; bars are deviations over seeds."""
+    figure, axis = _blank(9, 5)
+    rows = [(name, row) for name, row in study.rows.items() if row.rounds >= LONG]
+    for n, (name, row) in enumerate(rows):
+        cells = [
+            cell(results, Entry(name, name, f"r{r}"), HEADLINE, study.seeds)
+            for r in range(row.rounds + 1)
+        ]
+        axis.errorbar(
+            # Side by side, since many rows share a round's values.
+            [r + 0.02 * (n - len(rows) / 2) for r in range(len(cells))],
+            [one.mean for one in cells],
+            [one.deviation for one in cells],
+            color=COLOURS[n % len(COLOURS)],
+            linestyle="-" if n < len(COLOURS) else "--",
+            marker="o", markersize=4, capsize=2, linewidth=2.5 if n == 0 else 1.4,
+            label=name.replace("_", " "),
+        )  # fmt: skip
+    longest = max(row.rounds for _, row in rows)
+    axis.set_xticks(range(longest + 1), ["warm-up", *(f"r{n}" for n in range(1, longest + 1))])
+    axis.set_ylabel(f"{title(HEADLINE)} (points)")
+    axis.set_title(f"mAP against rounds, {note}")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return _png(figure)
+
+
+def draw_scatter(table: Table, study: StudyParams, results: Results, note: str) -> bytes:
+    """Background against foreground mIoU of a table's lines: complete and precise is top right."""
+    figure, axis = _blank(9, 5)
+    for n, entry in enumerate(table.entries):
+        fg, bg = (cell(results, entry, f"{part}_miou", study.seeds) for part in ("fg", "bg"))
+        axis.errorbar(
+            fg.mean, bg.mean, bg.deviation, fg.deviation, fmt="os"[entry.branch == "vlp"],
+            color=COLOURS[n % len(COLOURS)], capsize=2, label=entry.label,
+        )  # fmt: skip
+    axis.set_xlabel("foreground mIoU (points)")
+    axis.set_ylabel("background mIoU (points)")
+    axis.set_title(f"{table.title}, {note}")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return _png(figure)
+
+
+def draw_claims(results: Results, note: str) -> bytes:
+    """Each claim's difference with its interval, and the least that the claim asks for."""
+    claims = list(results.claims)[::-1]
+    figure, axis = _blank(9, 1.3 + 0.3 * len(claims))
+    axis.axvline(0, color=FAINT, linewidth=1)
+    for y, claim in enumerate(claims):
+        middle, low, high = (float(claim[key]) for key in ("difference", "low", "high"))
+        colour = VERDICT_COLOURS[claim["verdict"]]
+        axis.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
+        axis.plot([middle], [y], "o", color=colour, markersize=6)
+        axis.plot([float(claim["at_least"])], [y], "|", color=INK, markersize=12)
+    axis.set_yticks(range(len(claims)), [_short(claim["says"]) for claim in claims])
+    axis.set_ylim(-0.7, len(claims) - 0.3)
+    axis.set_xlabel("difference in points; line: 95 % of resamples, tick: what was asked for")
+    axis.set_title(f"Claims, {note}")
+    return _png(figure)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 64 else text[:61] + "..."
+
+
+def _blank(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#EEEEEE", linewidth=0.8)
+    axis.set_axisbelow(True)
+    return figure, axis
+
+
+def _png(figure: Figure) -> bytes:
+    written = io.BytesIO()
+    # The default metadata would name the version of matplotlib.
+    figure.savefig(written, format="png", metadata={"Software": None})
+    return written.getvalue()
