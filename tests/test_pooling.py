@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wtal_core.pooling import choose_topk, pool_topk, stretch_minmax
+from wtal_core.pooling import choose_topk, pool_mean, pool_topk, stretch_minmax
 
 
 def test_by_hand() -> None:
@@ -53,3 +53,9 @@ def test_stretch_by_hand() -> None:
     score_TC = torch.tensor([[0.2, 0.7], [0.4, 0.7], [0.3, 0.7]])
     expected = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.0]])
     torch.testing.assert_close(stretch_minmax(score_TC), expected)
+
+
+def test_mean_by_hand() -> None:
+    x_BTD = torch.tensor([[[1.0, 8.0], [3.0, 0.0], [90, 90]], [[5.0, -6.0], [90, 90], [90, 90]]])
+    mask_BT = torch.arange(3) < torch.tensor([[2], [1]])
+    assert pool_mean(x_BTD, mask_BT).tolist() == [[2.0, 4.0], [5.0, -6.0]]

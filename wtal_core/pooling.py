@@ -29,6 +29,11 @@ def choose_topk(score_BT: Tensor, mask_BT: Tensor, ratio: int) -> Tensor:
     return torch.zeros_like(score_BT).scatter(1, order_BK, share_BK)
 
 
+def pool_mean(x_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """Mean over each video's snippets, (B, D)."""
+    return x_BTD.masked_fill(~mask_BT[..., None], 0).sum(1) / _count(mask_BT)[:, None]
+
+
 def stretch_minmax(score_TC: Tensor) -> Tensor:
     """Each class's scores moved to [0, 1] over one unpadded video; a flat class becomes 0."""
     low_1C = score_TC.amin(-2, keepdim=True)
@@ -38,7 +43,12 @@ def stretch_minmax(score_TC: Tensor) -> Tensor:
 
 def _count_topk(mask_BT: Tensor, ratio: int) -> Tensor:
     """k of each video, (B,)."""
+    return (_count(mask_BT) // ratio).clamp(min=1)
+
+
+def _count(mask_BT: Tensor) -> Tensor:
+    """Snippets of each video, (B,)."""
     count_B = mask_BT.sum(1)
     if not bool((count_B > 0).all()):
         raise ValueError(f"every video needs a valid snippet, got counts {count_B.tolist()}")
-    return (count_B // ratio).clamp(min=1)
+    return count_B
