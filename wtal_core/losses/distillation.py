@@ -26,9 +26,8 @@ def distillation_loss(
     the sum runs over those. `count="pairs"`: O counts all confident (snippet, class) pairs; absent
     classes are always confident, so O is then nearly constant. `balance="frames"` gives snippets
     with a foreground label and those without half the weight each. No confident snippet: 0.
-    Differs: a snippet without a foreground label counts `bg_weight` (the paper: 1). One that is
-    foreground with probability q settles near q / (q + bg_weight (1 - q)), so (1 - δ_h) / δ_h makes
-    a score of δ_h mean "as likely foreground as not"; with 1 each round hands on more foreground.
+    A snippet without a foreground label counts `bg_weight` (the paper: 1): one that is foreground
+    with probability q then settles near q / (q + bg_weight (1 - q)).
     """
     sure_BTC = (target_BTC >= 0) & mask_BT[..., None]
     own_BT = (sure_BTC & (label_BC > 0)[:, None]).any(-1)
