@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from stages.parts.features import Features
 from wtal_core.branches import inputs
 from wtal_core.branches.cbp import CBP
+from wtal_core.branches.co2net import CO2Net
 from wtal_core.branches.inputs import FusedInputs, count_fused
 from wtal_core.branches.output import BranchOutput
 from wtal_core.branches.um import UM
 from wtal_core.errors import WtalError
+from wtal_core.losses.co2net import co2net_loss
+from wtal_core.losses.delu import delu_loss
 from wtal_core.losses.um import um_loss
 from wtal_core.params import read_params
 from wtal_core.schema.branch import NETWORKS, BranchParams
@@ -35,6 +38,8 @@ class Kind:
 KINDS = {
     "pyramid": Kind(CBP),
     "um": Kind(UM, um_loss),
+    "co2net": Kind(CO2Net, co2net_loss),
+    "delu": Kind(CO2Net, delu_loss),  # CO2-Net's network
 }
 # Code that decides what a trained branch is like.
 MODULES = (

@@ -28,6 +28,8 @@ METHOD: dict[str, dict[str, Any]] = {
     "branch": {},
     "cbp": {"width": 8, "heads": 2, "embed": 1, "stem": 1, "levels": 1, "input_dropout": 0.0},
     "um": {"width": 16, "dropout": 0.0, "select_dropout": 0.2, "margin": 6.0},
+    "co2net": {"width": 12, "attention_width": 6, "dropout": 0.0, "attention_dropout": 0.1},
+    "delu": {"width": 12, "attention_width": 6, "dropout": 0.0, "attention_dropout": 0.1},
     "vlp": {"heads": 2, "prefix": 2, "suffix": 2, "positions": 40},
     "warm_up": STEP | {"epochs": 12},
     "b_step": dict(STEP),

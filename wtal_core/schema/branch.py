@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wtal_core.schema.branches import CbpParams
+from wtal_core.schema.co2net import Co2NetParams
+from wtal_core.schema.delu import DeluParams
 from wtal_core.schema.um import UmParams
 
 # Of each network that can be the CBP branch: its section of params.yaml, and what that holds.
 NETWORKS: dict[str, tuple[str, type]] = {
     "pyramid": ("cbp", CbpParams),
     "um": ("um", UmParams),
+    "co2net": ("co2net", Co2NetParams),
+    "delu": ("delu", DeluParams),
 }
 
 
