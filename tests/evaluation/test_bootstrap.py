@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from wtal_core.evaluation.bootstrap import draw_videos, resample_iou, resample_map
-from wtal_core.evaluation.detection import evaluate_detections
+from wtal_core.evaluation.detection import PROTOCOLS, evaluate_detections
 from wtal_core.evaluation.pseudo import pseudo_label_iou
 from wtal_core.segments import Segments
 
@@ -49,19 +51,39 @@ def pick(segments: Segments, video: str) -> Segments:
 PREDICTIONS, TRUTH = random_segments(1, 11, True), random_segments(2, 4, False)
 
 
-def test_every_video_once_is_the_evaluator() -> None:
-    (found_K,) = resample_map(PREDICTIONS, TRUTH, TIOUS, VIDEOS, np.ones((1, 5), dtype=np.int64))
-    exact = evaluate_detections(PREDICTIONS, TRUTH, TIOUS)
-    np.testing.assert_array_equal(found_K, list(exact.map().values()))
-    assert 0 < found_K.min() < found_K.max() < 1
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@given(seed=st.integers(0, 10**6))
+@settings(deadline=None, max_examples=25)
+def test_every_video_once_is_the_evaluator(protocol: str, seed: int) -> None:
+    predictions, truth = random_segments(seed, 11, True), random_segments(seed + 1, 4, False)
+    once_1V = np.ones((1, len(VIDEOS)), dtype=np.int64)
+    (found_K,) = resample_map(predictions, truth, TIOUS, VIDEOS, once_1V, protocol)
+    exact = evaluate_detections(predictions, truth, TIOUS, protocol)
+    np.testing.assert_allclose(found_K, list(exact.map().values()), rtol=1e-13)
 
 
-@pytest.mark.parametrize("counts", [(2, 1, 0, 3, 1), (1, 4, 1, 0, 0), (0, 0, 3, 2, 0)])
-def test_a_video_that_counts_twice_is_there_twice(counts: tuple[int, ...]) -> None:
-    (found_K,) = resample_map(PREDICTIONS, TRUTH, TIOUS, VIDEOS, np.array([counts]))
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@given(seed=st.integers(0, 10**6), counts=st.lists(st.integers(0, 4), min_size=5, max_size=5))
+@settings(deadline=None, max_examples=40)
+def test_a_video_that_counts_twice_is_there_twice(
+    protocol: str, seed: int, counts: list[int]
+) -> None:
+    predictions, truth = random_segments(seed, 11, True), random_segments(seed + 1, 4, False)
     times = dict(zip(VIDEOS, counts, strict=True))
-    exact = evaluate_detections(repeated(PREDICTIONS, times), repeated(TRUTH, times), TIOUS)
+    again = repeated(truth, times)
+    assume(len(again))
+    (found_K,) = resample_map(predictions, truth, TIOUS, VIDEOS, np.array([counts]), protocol)
+    exact = evaluate_detections(repeated(predictions, times), again, TIOUS, protocol)
     np.testing.assert_allclose(found_K, list(exact.map().values()), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("protocol", "expected"), [("activitynet", 2 / 3), ("thumos14", 7 / 12)])
+def test_copies_of_a_hit_behind_a_miss(protocol: str, expected: float) -> None:
+    """A miss in `a`, then the hit of `b`, twice: precision 1/2 and 2/3, the envelope 2/3 twice."""
+    predictions = Segments.build(["a", "b"], ["jump"] * 2, [50, 0], [60, 10], [0.9, 0.8])
+    truth = Segments.build(["b"], ["jump"], [0], [10])
+    ((found,),) = resample_map(predictions, truth, (0.5,), ("a", "b"), np.array([[1, 2]]), protocol)
+    assert found == pytest.approx(expected, rel=1e-14)
 
 
 def test_a_class_that_was_not_drawn_is_left_out() -> None:
@@ -72,6 +94,12 @@ def test_a_class_that_was_not_drawn_is_left_out() -> None:
     )  # fmt: skip
     found_RK = resample_map(truth, truth, (0.5,), ("v0", "v1"), np.array([[2, 0], [1, 1]]))
     assert found_RK.tolist() == [[1.0], [1.0]]
+
+
+def test_a_resample_without_any_instance_has_no_value() -> None:
+    truth = Segments.build(["v0"], ["jump"], [0], [10])
+    found_RK = resample_map(truth, truth, (0.5,), ("v0", "v1"), np.array([[0, 2], [1, 1]]))
+    np.testing.assert_array_equal(found_RK, [[np.nan], [1.0]])
 
 
 def test_counts_for_every_video_are_needed() -> None:
@@ -91,6 +119,15 @@ def test_iou_of_repeated_videos(uncertain: str) -> None:
         exact = pseudo_label_iou([labels[v] for v in chosen], [masks[v] for v in chosen], uncertain)  # type: ignore[arg-type]
         assert fg_R[r] == pytest.approx(exact.fg_miou, rel=1e-12)
         assert bg_R[r] == pytest.approx(exact.bg_iou, rel=1e-12)
+
+
+def test_labels_with_nothing_certain_have_no_iou() -> None:
+    """Video 0 has one uncertain snippet; video 1 one right foreground snippet of class 1."""
+    labels = [np.array([[-1, 0]], dtype=np.int8), np.array([[0, 1]], dtype=np.int8)]
+    masks = [np.zeros((1, 2), dtype=bool), np.array([[False, True]])]
+    fg_R, bg_R = resample_iou(labels, masks, "ignore", np.array([[2, 0], [1, 1]]))
+    np.testing.assert_array_equal(fg_R, [np.nan, 1.0])
+    np.testing.assert_array_equal(bg_R, [np.nan, np.nan])
 
 
 def test_draws_are_fair_and_the_same_for_a_seed() -> None:
