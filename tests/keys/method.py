@@ -150,6 +150,33 @@ UM = {
         "entropy_weight": 0.2,
     }.items()
 }
+CONSENSUS = {
+    "width": 9,
+    "attention_width": 4,
+    "dropout": 0.3,
+    "attention_dropout": 0.4,
+    "topk_ratio": 5,
+    "margin": 0.0,  # beyond it, a pair no longer counts
+    "mil_weight": 0.6,
+    "suppressed_weight": 0.6,
+    "contrast_weight": 0.2,
+    "mutual_weight": 0.2,
+    "sparsity_weight": 0.2,
+    "guide_weight": 0.2,
+}
+CO2NET = {
+    name: Case(other, see_warm_up, {"branch.cbp": "co2net"}) for name, other in CONSENSUS.items()
+}
+EVIDENCE = {
+    "video_evidence_weight": 0.6,
+    "snippet_evidence_weight": 0.1,
+    "evidence_ratio": 4,
+    "amplitude": 0.2,
+}
+DELU = {
+    name: Case(other, see_warm_up, {"branch.cbp": "delu"})
+    for name, other in (CONSENSUS | EVIDENCE).items()
+}
 VLP = {
     "prefix": Case(3, see_b_step),
     "suffix": Case(1, see_b_step),
@@ -209,6 +236,8 @@ SECTIONS = {
     "branch": BRANCH,
     "cbp": CBP,
     "um": UM,
+    "co2net": CO2NET,
+    "delu": DELU,
     "vlp": VLP,
     "warm_up": of_step(see_warm_up),
     "b_step": of_taught_step(see_second_b_step),
