@@ -1,10 +1,11 @@
 # setup  environment in .venv          demo   setup + the whole pipeline on the demo data set
 # test   lint, types and every test    check  the same without the slow tests (under a minute)
+# study  the paper's comparisons on a larger synthetic data set, docs/study.md (hours)
 # deps   code dependencies of each stage, written into dvc.yaml          clean  remove caches
 PY ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo test check deps clean
+.PHONY: setup demo study test check deps clean
 
 setup: .venv/.ok
 
@@ -18,6 +19,9 @@ setup: .venv/.ok
 
 demo: setup
 	dvc repro
+
+study: setup
+	dvc repro data/study/dvc.yaml
 
 test: setup
 	ruff check
