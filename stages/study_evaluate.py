@@ -12,7 +12,8 @@ import typer
 from stages.launch import launch
 from stages.parts.study_file import read_study
 from stages.parts.study_runs import Job, measure, read_runs
-from wtal_core.evaluation.claims import HEADER, Values, compare
+from wtal_core.evaluation.claims import HEADER, Values, check_metrics, compare
+from wtal_core.evaluation.report import metric_names
 from wtal_core.items import map_items
 from wtal_core.params import read_facts, read_params
 from wtal_core.schema.evaluation import EvaluationParams
@@ -33,6 +34,7 @@ def main(
     facts = read_facts(dataset_yaml, "evaluation", EvaluationParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
     labelling = read_params(params, dataset_yaml, "pseudo_labels", PseudoLabelParams)
+    check_metrics(asked, metric_names(facts.tious), str(study or data / "study.yaml"))
     runs = read_runs(data / "runs", asked)
     units = sorted(set(runs.values()))
     jobs = [

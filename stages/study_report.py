@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from stages.launch import launch
-from stages.parts.study_file import read_results, read_study
+from stages.parts.study_file import read_study
+from stages.parts.study_results import read_results
 from wtal_core.atomic import fresh_file, fresh_folder
 from wtal_core.params import read_facts
 from wtal_core.schema.dataset import DatasetParams

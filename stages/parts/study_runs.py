@@ -43,18 +43,15 @@ def read_runs(folder: Path, study: StudyParams) -> dict[tuple[str, int, str], st
         (one["row"], one["seed"], one["round"]): one["unit"]
         for one in read_json(folder / "index.json")["results"]
     }
-    wanted = [
-        (name, seed, f"r{number}")
-        for name, row in study.rows.items()
-        for seed in study.seeds
-        for number in range(row.rounds + 1)
-    ]
-    for run in wanted:
-        if run not in found or not (folder / found[run]).is_dir():
-            row, seed, round_ = run
-            raise WtalError(
-                f"{folder}: no result of {row}, seed {seed}, {round_}; rerun the stage study_train"
-            )
+    wanted = study.runs()
+    there = {run for run in wanted if run in found and (folder / found[run]).is_dir()}
+    if missing := [run for run in wanted if run not in there]:
+        row, seed, round_ = missing[0]
+        raise WtalError(
+            f"{folder}: {len(missing)} of {len(wanted)} runs are missing, the first {row}, seed "
+            f"{seed}, {round_}; run `make study`, or the stage study_train alone, with the same "
+            "study.yaml; what is finished is kept"
+        )
     return {run: found[run] for run in wanted}
 
 

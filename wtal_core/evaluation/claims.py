@@ -1,10 +1,15 @@
-"""What a study's claims come to: differences over seeds, with confidence intervals over videos."""
+"""What a study's claims come to: differences over seeds, with confidence intervals over videos.
 
-from collections.abc import Mapping
+Letters: R resamples of the videos.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from wtal_core.errors import ParamsError
 from wtal_core.schema.study import Entry, StudyParams
 from wtal_core.segments import Floats
 
@@ -14,14 +19,21 @@ HEADER = (
 )  # fmt: skip
 POINTS = 100.0  # per cent
 WITHIN = (2.5, 97.5)  # percentiles of a 95 % interval
+OF_BRANCH = ("fg_miou", "bg_miou")
+SMALLER = "min_miou"
+
+Verdict = Literal["holds", "fails", "open"]
 
 
 @dataclass(frozen=True)
 class Values:
-    """Metrics of one run: on the test split, and on each resample of its videos."""
+    """Metrics of one run: on the test split, and on each resample of its videos.
 
-    exact: dict[str, float]
-    resampled: dict[str, Floats]  # (R,) each
+    A metric may be missing in `exact`, and NaN in a resample, where there is nothing to measure.
+    """
+
+    exact: Mapping[str, float]
+    resampled: Mapping[str, Floats]  # (R,) each
 
 
 def compare(
@@ -30,51 +42,92 @@ def compare(
     """A row of `HEADER` for each claim, differences in points.
 
     difference: mean over the seeds; over_seeds: their standard deviation; low, high: 95 % of the
-    resamples' mean differences, both sides on the same videos. The claim `holds` when low reaches
-    `at_least`, `fails` when high stays below, and is `open` in between.
+    resamples' mean differences, both sides on the same videos; resamples in which a side has no
+    value are left out. NaN where nothing is left. verdict: see `judge`.
     """
     rows: list[list[str | float]] = []
     for table in study.tables:
         entries = {entry.label: entry for entry in table.entries}
         for claim in table.claims:
+            better, worse = entries[claim.better], entries[claim.worse]
             exact, resampled = [], []
             for seed in study.seeds:
-                pair = [
-                    read_metric(values[e.row, seed, e.round], e, claim.metric)
-                    for e in (entries[claim.better], entries[claim.worse])
-                ]
-                exact.append(POINTS * (pair[0][0] - pair[1][0]))
-                resampled.append(POINTS * (pair[0][1] - pair[1][1]))
-            low, high = (float(v) for v in np.percentile(np.mean(resampled, axis=0), WITHIN))
+                plus = values[better.row, seed, better.round]
+                minus = values[worse.row, seed, worse.round]
+                exact.append(
+                    read_metric(plus.exact, better, claim.metric)
+                    - read_metric(minus.exact, worse, claim.metric)
+                )
+                resampled.append(
+                    read_resampled(plus.resampled, better, claim.metric)
+                    - read_resampled(minus.resampled, worse, claim.metric)
+                )
+            difference, over_seeds = mean_and_spread(exact)
+            low, high = bounds(POINTS * np.mean(resampled, axis=0))
             rows.append(
                 [
                     table.title, claim.says, claim.metric, claim.better, claim.worse,
-                    claim.at_least, float(np.mean(exact)), spread(exact), low, high,
+                    claim.at_least, difference, over_seeds, low, high,
                     judge(low, high, claim.at_least),
                 ]
             )  # fmt: skip
     return rows
 
 
-def read_metric(values: Values, entry: Entry, metric: str) -> tuple[float, Floats]:
-    """A table's metric, exact and (R,) resampled.
+def check_metrics(study: StudyParams, known: Collection[str], where: str) -> None:
+    """Raise ParamsError for a metric that tables or claims ask for and `known` lacks."""
+    for table in study.tables:
+        for metric in (*table.metrics, *(claim.metric for claim in table.claims)):
+            for entry in table.entries:
+                if missing := set(names_of(metric, entry)) - set(known):
+                    shown = ", ".join([*OF_BRANCH, SMALLER, *sorted(known)])
+                    raise ParamsError(
+                        f"{where}: {table.title!r} asks for {metric!r}, and nothing measures "
+                        f"{missing.pop()!r}; write one of {shown}"
+                    )
+
+
+def names_of(metric: str, entry: Entry) -> tuple[str, ...]:
+    """The measured metrics that a table's metric is the smallest of.
 
     `fg_miou` and `bg_miou` are those of the entry's branch, `min_miou` the smaller of the two.
     """
-    if metric == "min_miou":
-        fg, bg = (read_metric(values, entry, f"{part}_miou") for part in ("fg", "bg"))
-        return min(fg[0], bg[0]), np.minimum(fg[1], bg[1])
-    name = f"{metric}_{entry.branch}" if metric in ("fg_miou", "bg_miou") else metric
-    return values.exact[name], values.resampled[name]
+    if metric == SMALLER:
+        return tuple(name for part in OF_BRANCH for name in names_of(part, entry))
+    return (f"{metric}_{entry.branch}" if metric in OF_BRANCH else metric,)
 
 
-def spread(values: list[float]) -> float:
-    """Standard deviation of a sample; 0 for a single value."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+def read_metric(exact: Mapping[str, float], entry: Entry, metric: str) -> float:
+    """A table's metric of a run; NaN where it has no value."""
+    return float(np.min([exact.get(name, np.nan) for name in names_of(metric, entry)]))
 
 
-def judge(low: float, high: float, at_least: float) -> str:
-    """Whether an interval lies above a bound, below it, or round it."""
-    if low >= at_least:
+def read_resampled(resampled: Mapping[str, Floats], entry: Entry, metric: str) -> Floats:
+    """(R,) as `read_metric`, for each resample."""
+    found_R: Floats = np.min([resampled[name] for name in names_of(metric, entry)], axis=0)
+    return found_R
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation (0 of a single value), in points."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return POINTS * float(np.mean(values)), POINTS * spread
+
+
+def bounds(difference_R: Floats) -> tuple[float, float]:
+    """The interval that holds 95 % of the resamples."""
+    known = difference_R[~np.isnan(difference_R)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, WITHIN)
+    return float(low), float(high)
+
+
+def judge(low: float, high: float, at_least: float) -> Verdict:
+    """Whether an interval lies above a bound (`holds`), below it (`fails`) or neither (`open`).
+
+    One that only touches the bound lies on neither side: runs that do not differ prove nothing.
+    """
+    if low > at_least:
         return "holds"
     return "fails" if high < at_least else "open"

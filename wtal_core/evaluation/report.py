@@ -42,6 +42,12 @@ def average_columns(map_RK: NDArray[np.float64], tious: Sequence[float]) -> dict
     return metrics
 
 
+def metric_names(tious: Sequence[float]) -> list[str]:
+    """Everything that is measured of a round at these thresholds."""
+    quality = [f"{name}{ending}" for name in QUALITY for _, ending in READINGS]
+    return [*average_columns(np.zeros((1, len(tious))), tious), *quality]
+
+
 def quality_metrics(
     branch: str, labels: Sequence[NDArray[np.int8]], truth: Sequence[NDArray[np.bool_]]
 ) -> dict[str, float]:

@@ -76,7 +76,18 @@ class StudyParams:
     tables: tuple[Table, ...]
     resamples: int = 1000  # of the videos, for the confidence intervals
 
+    def runs(self) -> list[tuple[str, int, str]]:
+        """Row, seed and round of everything that is measured."""
+        return [
+            (name, seed, f"r{number}")
+            for name, row in self.rows.items()
+            for seed in self.seeds
+            for number in range(row.rounds + 1)
+        ]
+
     def __post_init__(self) -> None:
+        if self.resamples < 1:
+            raise ValueError(f"resamples must be at least 1, got {self.resamples}")
         if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
             raise ValueError(f"seeds must differ and be at least one, got {self.seeds}")
         for table in self.tables:

@@ -1,32 +1,42 @@
 """A study's results as pictures: rounds, complementarity, differences. Equal input, equal bytes."""
 
 import io
+import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from wtal_core.evaluation.claims import SMALLER
+from wtal_core.evaluation.report import HEADLINE
 from wtal_core.schema.study import Entry, StudyParams, Table
-from wtal_core.study.report import Results, cell, title
+from wtal_core.study.report import Results, cell, name_metric
 
 # Okabe and Ito 2008, twice: the second time dashed
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, FAINT = "#333333", "#BBBBBB"
-VERDICT_COLOURS = {"holds": "#009E73", "fails": "#D55E00", "open": "#8A8A8A"}
+# colour, marker, its inside, meaning
+VERDICT_LOOKS = {
+    "holds": ("#009E73", "o", "#009E73", "holds"),
+    "fails": ("#D55E00", "X", "#D55E00", "does not hold"),
+    "open": ("#7A7A7A", "o", "white", "not decided"),
+}
+WRAP = 60  # letters of a claim in a line
 LONG = 3  # rounds from which on a row is drawn against rounds
-HEADLINE = "map_avg_0.1-0.7"
 
 
 def draw_all(study: StudyParams, results: Results, note: str) -> dict[str, bytes]:
     """File name: PNG, of each picture that the study has something for."""
     found = {}
-    if any(row.rounds >= LONG for row in study.rows.values()):
-        found["rounds.png"] = draw_rounds(study, results, note)
-    for number, table in enumerate(t for t in study.tables if "fg_miou" in t.metrics):
-        ending = f"-{number + 1}" if number else ""
-        found[f"complementarity{ending}.png"] = draw_scatter(table, study, results, note)
     if results.claims:
         found["claims.png"] = draw_claims(results, note)
+    measured = all(HEADLINE in values for values in results.values.values())
+    if measured and any(row.rounds >= LONG for row in study.rows.values()):
+        found["rounds.png"] = draw_rounds(study, results, note)
+    for number, table in enumerate(t for t in study.tables if SMALLER in t.metrics):
+        ending = f"-{number + 1}" if number else ""
+        found[f"complementarity{ending}.png"] = draw_scatter(table, study, results, note)
     return found
 
 
@@ -51,7 +61,7 @@ def draw_rounds(study: StudyParams, results: Results, note: str) -> bytes:
         )  # fmt: skip
     longest = max(row.rounds for _, row in rows)
     axis.set_xticks(range(longest + 1), ["warm-up", *(f"r{n}" for n in range(1, longest + 1))])
-    axis.set_ylabel(f"{title(HEADLINE)} (points)")
+    axis.set_ylabel(f"{name_metric(HEADLINE)} (points)")
     axis.set_title(f"mAP against rounds, {note}")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return _png(figure)
@@ -64,35 +74,55 @@ def draw_scatter(table: Table, study: StudyParams, results: Results, note: str) 
         fg, bg = (cell(results, entry, f"{part}_miou", study.seeds) for part in ("fg", "bg"))
         axis.errorbar(
             fg.mean, bg.mean, bg.deviation, fg.deviation, fmt="os"[entry.branch == "vlp"],
-            color=COLOURS[n % len(COLOURS)], capsize=2, label=entry.label,
+            color=COLOURS[n % len(COLOURS)], capsize=2, label=_plain(entry.label),
         )  # fmt: skip
     axis.set_xlabel("foreground mIoU (points)")
     axis.set_ylabel("background mIoU (points)")
-    axis.set_title(f"{table.title}, {note}")
+    axis.set_title(f"{_plain(table.title)}, {note}")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return _png(figure)
 
 
 def draw_claims(results: Results, note: str) -> bytes:
     """Each claim's difference with its interval, and the least that the claim asks for."""
-    claims = list(results.claims)[::-1]
-    figure, axis = _blank(9, 1.3 + 0.3 * len(claims))
-    axis.axvline(0, color=FAINT, linewidth=1)
-    for y, claim in enumerate(claims):
-        middle, low, high = (float(claim[key]) for key in ("difference", "low", "high"))
-        colour = VERDICT_COLOURS[claim["verdict"]]
+    labels = [textwrap.fill(_plain(claim["says"]), WRAP) for claim in results.claims]
+    heights = [0.33 + 0.15 * label.count("\n") for label in labels]
+    figure, axis = _blank(9, 1.5 + sum(heights))
+    axis.axvline(0, color=INK, linewidth=1)
+    middles_y, top = [], 0.0
+    for before, claim, height in zip(
+        [None, *results.claims], results.claims, heights, strict=False
+    ):
+        if before and before["table"] != claim["table"]:
+            axis.axhline(top, color=FAINT, linewidth=1)
+        y = top + height / 2
+        middles_y.append(y)
+        top += height
+        middle, low, high = (float(claim[key] or "nan") for key in ("difference", "low", "high"))
+        colour, marker, face, _ = VERDICT_LOOKS[claim["verdict"]]
         axis.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axis.plot([middle], [y], "o", color=colour, markersize=6)
-        axis.plot([float(claim["at_least"])], [y], "|", color=INK, markersize=12)
-    axis.set_yticks(range(len(claims)), [_short(claim["says"]) for claim in claims])
-    axis.set_ylim(-0.7, len(claims) - 0.3)
-    axis.set_xlabel("difference in points; line: 95 % of resamples, tick: what was asked for")
+        axis.plot(
+            [middle], [y], marker, color=colour, markerfacecolor=face, markeredgewidth=1.5,
+            markersize=7,
+        )  # fmt: skip
+        if float(claim["at_least"]):
+            axis.plot([float(claim["at_least"])], [y], "|", color=INK, markersize=14)
+    axis.set_yticks(middles_y, labels)
+    axis.set_ylim(top, 0)
+    axis.set_xlabel("difference in points, with 95 % of the resamples")
     axis.set_title(f"Claims, {note}")
+    shown = [
+        Line2D([], [], color=colour, marker=marker, markerfacecolor=face, label=meaning)
+        for colour, marker, face, meaning in VERDICT_LOOKS.values()
+    ]
+    asked = Line2D([], [], color=INK, marker="|", markersize=12, linestyle="", label="asked for")
+    figure.legend(handles=[*shown, asked], loc="outside lower center", ncols=4, frameon=False)
     return _png(figure)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 64 else text[:61] + "..."
+def _plain(text: str) -> str:
+    """Text that matplotlib takes for no formula."""
+    return text.replace("$", r"\$")
 
 
 def _blank(width: float, height: float) -> tuple[Figure, Axes]:

@@ -1,15 +1,16 @@
 """A study's results as a Markdown page: tables, and whether each claim holds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from wtal_core.evaluation.claims import mean_and_spread, read_metric
 from wtal_core.schema.study import Entry, StudyParams, Table
 
 VERDICTS = {"holds": "holds", "fails": "**does not hold**", "open": "not decided"}
 TITLES = {"fg_miou": "foreground mIoU", "bg_miou": "background mIoU", "min_miou": "smaller mIoU"}
-POINTS = 100.0  # per cent
+NOTHING = "–"  # in the place of a value that does not exist
+MARKUP = "\\`*_{}[]<>|#~&$"
 
 
 @dataclass(frozen=True)
@@ -25,28 +26,19 @@ class Results:
 
 @dataclass(frozen=True)
 class Cell:
-    """A metric of a line over the seeds, in points."""
+    """A metric of a line over the seeds, in points; NaN if a seed has no value."""
 
     mean: float
     deviation: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.1f} ± {self.deviation:.1f}"
+        return NOTHING if math.isnan(self.mean) else f"{self.mean:.1f} ± {self.deviation:.1f}"
 
 
 def cell(results: Results, entry: Entry, metric: str, seeds: Sequence[int]) -> Cell:
     """Mean and standard deviation over the seeds (0 for a single one)."""
-    found = [
-        POINTS * pick(results.values[entry.row, seed, entry.round], entry, metric) for seed in seeds
-    ]
-    return Cell(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0)
-
-
-def pick(values: Mapping[str, float], entry: Entry, metric: str) -> float:
-    """A table's metric; mIoU is that of the entry's branch."""
-    if metric == "min_miou":
-        return min(pick(values, entry, "fg_miou"), pick(values, entry, "bg_miou"))
-    return values[f"{metric}_{entry.branch}" if metric in ("fg_miou", "bg_miou") else metric]
+    runs = [results.values[entry.row, seed, entry.round] for seed in seeds]
+    return Cell(*mean_and_spread([read_metric(found, entry, metric) for found in runs]))
 
 
 def write_page(
@@ -59,28 +51,44 @@ def write_page(
         f"**All numbers on this page are of {world}, `data/{name}`.** `make study` writes the page "
         "from the results; do not edit it.",
         "# Study",
-        f"Each row was run with {seeds} {'seed' if seeds == 1 else 'seeds'} on the same features; "
-        "tables show mean ± standard deviation over the seeds, in points, the best value in bold. "
-        "A difference is the mean over the seeds; its interval holds 95 % of "
-        f"{study.resamples} resamples of the test videos, both sides on the same videos. A claim "
-        "holds when the whole interval reaches the least difference that it asks for, does not "
-        "hold when the whole interval stays below, and is not decided in between. "
+        f"Each row was run with {count(seeds, 'seed')} on the same features; tables show mean ± "
+        "standard deviation over the seeds, in points, the best value in bold. A difference is the "
+        f"mean over the seeds; its interval holds 95 % of {count(study.resamples, 'resample')} of "
+        "the test videos, both sides on the same videos, for these seeds. A claim holds when the "
+        "whole interval lies above the difference that it asks for, does not hold when the whole "
+        "interval lies below, and is not decided in between. All mIoU are of labels that one rule "
+        "makes, whichever a row trains with, uncertain snippets left out. "
         f"`data/{name}/study.yaml` says what each row sets.",
-        "## Claims",
-        table_lines(
-            ["claim", "difference", "interval", "verdict"],
-            [
-                [
-                    escape(claim["says"]), f"{float(claim['difference']):+.1f}",
-                    interval(claim), VERDICTS[claim["verdict"]],
-                ]
-                for claim in results.claims
-            ],
-        ),
+        *(["## Claims", sum_up(results), overview(results)] if results.claims else []),
         *(f"![{picture.removesuffix('.png')}]({name}/{picture})" for picture in pictures),
         *(section(table, study, results) for table in study.tables),
-    ]  # fmt: skip
+    ]
     return "\n\n".join(parts) + "\n"
+
+
+def sum_up(results: Results) -> str:
+    """How many claims have which verdict."""
+    verdicts = [claim["verdict"] for claim in results.claims]
+    return (
+        f"Of {count(len(verdicts), 'claim')}: holds {verdicts.count('holds')}, "
+        f"does not hold {verdicts.count('fails')}, not decided {verdicts.count('open')}."
+    )
+
+
+def overview(results: Results) -> str:
+    """Every claim in a line, those of a table under its title."""
+    rows = []
+    title_before = None
+    for claim in results.claims:
+        title = claim["table"] if claim["table"] != title_before else ""
+        title_before = claim["table"]
+        rows.append(
+            [
+                escape(title), escape(claim["says"]), signed(claim["difference"]),
+                interval(claim), f"> {float(claim['at_least']):g}", VERDICTS[claim["verdict"]],
+            ]
+        )  # fmt: skip
+    return table_lines(["table", "claim", "difference", "interval", "asked for", "verdict"], rows)
 
 
 def section(table: Table, study: StudyParams, results: Results) -> str:
@@ -89,7 +97,10 @@ def section(table: Table, study: StudyParams, results: Results) -> str:
         [cell(results, entry, metric, study.seeds) for entry in table.entries]
         for metric in table.metrics
     ]
-    best = [max(round(one.mean, 1) for one in column) for column in columns]
+    best = [
+        max((round(one.mean, 1) for one in column if not math.isnan(one.mean)), default=math.nan)
+        for column in columns
+    ]
     rows = []
     for n, entry in enumerate(table.entries):
         shown = [escape(entry.label)]
@@ -97,28 +108,47 @@ def section(table: Table, study: StudyParams, results: Results) -> str:
             bold = "**" if round(column[n].mean, 1) == top else ""
             shown.append(f"{bold}{column[n]}{bold}")
         rows.append(shown)
-    claims = [
-        f"- {escape(c['says'])}: {VERDICTS[c['verdict']]}, {title(c['metric'])} "
-        f"{float(c['difference']):+.1f} {interval(c)}, ± {float(c['over_seeds']):.1f} over seeds"
-        + (f"; at least {float(c['at_least']):+g} was asked for" if float(c["at_least"]) else "")
-        for c in results.claims
-        if c["table"] == table.title
-    ]
+    own = [claim for claim in results.claims if claim["table"] == table.title]
     parts = [
         f"## {escape(table.title)}",
         escape(table.question),
-        table_lines(["", *(title(metric) for metric in table.metrics)], rows),
-        "\n".join(claims),
+        table_lines(["", *(name_metric(metric) for metric in table.metrics)], rows),
+        "\n".join(explain(claim) for claim in own),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
+def explain(claim: Mapping[str, str]) -> str:
+    """A claim as an item of a list: its verdict and what that rests on."""
+    bound = f"{float(claim['at_least']):g}"
+    why = {
+        "holds": f"above {bound}",
+        "fails": f"below {bound}",
+        "open": f"the interval does not lie on one side of {bound}",
+    }[claim["verdict"]]
+    return (
+        f"- {escape(claim['says'])}: {VERDICTS[claim['verdict']]} ({why}). "
+        f"{name_metric(claim['metric'])}: {signed(claim['difference'])} {interval(claim)}, "
+        f"± {signed(claim['over_seeds']).lstrip('+')} over the seeds."
+    )
+
+
 def interval(claim: Mapping[str, str]) -> str:
     """The bounds of a difference."""
-    return f"[{float(claim['low']):+.1f}, {float(claim['high']):+.1f}]"
+    return f"[{signed(claim['low'])}, {signed(claim['high'])}]"
 
 
-def title(metric: str) -> str:
+def signed(text: str) -> str:
+    """A difference as the tables write it."""
+    return f"{float(text):+.1f}" if text else NOTHING
+
+
+def count(number: int, what: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def name_metric(metric: str) -> str:
     """A metric as a column's heading."""
     if metric.startswith("map_avg_"):
         return "mAP " + metric.removeprefix("map_avg_").replace("0.", ".").replace("-", ":")
@@ -136,6 +166,4 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def escape(text: str) -> str:
     """Text in which Markdown and HTML see nothing but letters."""
     text = " ".join(text.split())
-    for character in "\\`*_[]|<>#":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return "".join(f"\\{character}" if character in MARKUP else character for character in text)
