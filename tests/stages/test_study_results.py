@@ -1,155 +1,28 @@
 """A study of three videos: intervals in closed form, and the same bytes from two processes."""
 
-import csv
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages import study_evaluate, study_report
+from stages import evaluate, study_evaluate
 from stages.parts.study_runs import SEED
-from wtal_core.annotations import write_predictions
+from tests.stages.tiny_study import RESAMPLES, TIOUS, contents, make_data, measure, read, report
 from wtal_core.evaluation.bootstrap import draw_videos
 from wtal_core.evaluation.report import metric_names
-from wtal_core.grid import SnippetGrid
 from wtal_core.items import map_items
-from wtal_core.segments import Segments
-from wtal_core.store import write_sequences
-
-ROOT = Path(__file__).parents[2]
-CLASSES = ["hop", "run"]
-GRID = SnippetGrid(fps=25, window=16, stride=16)
-TIOUS = (0.3, 0.5)
-# video: snippets, class, first and last snippet of its only instance
-TRUTH = {"v": (5, "hop", 1, 2), "w": (7, "run", 0, 3), "x": (6, "hop", 2, 4)}
-RESAMPLES = 300
-CLAIMS = [
-    {"says": "gains", "better": "after", "worse": "before", "metric": "map@0.5"},
-    {"says": "loses", "better": "before", "worse": "after", "metric": "map@0.5", "at_least": 1.0},
-    {"says": "a twin", "better": "after", "worse": "twin", "metric": "map@0.3"},
-    {"says": "beats clip", "better": "after", "worse": "clip", "metric": "min_miou"},
-]
-STUDY = {
-    "seeds": [0, 3],
-    "resamples": RESAMPLES,
-    "rows": {"good": {"rounds": 1}, "twin": {"rounds": 1}},
-    "tables": [
-        {
-            "title": "Gains",
-            "question": "Any?",
-            "metrics": ["map@0.5", "fg_miou", "bg_miou", "min_miou"],
-            "entries": [
-                {"label": "before", "row": "good", "round": "r0"},
-                {"label": "after", "row": "good", "round": "r1"},
-                {"label": "twin", "row": "twin", "round": "r1"},
-                {"label": "clip", "row": "good", "round": "r0", "branch": "vlp"},
-            ],
-            "claims": CLAIMS,
-        }
-    ],
-}
-# what each unit predicts: videos whose instance it finds, with scores; the last one is wrong
-FOUND = {
-    "poor-0": ([("v", 0.9)], [("x", 0.95)]),
-    "poor-3": ([("v", 0.9), ("w", 0.8)], []),
-    "perfect": ([("v", 0.9), ("w", 0.8), ("x", 0.7)], []),
-}
-UNITS = {
-    ("r0", 0): "poor-0",
-    ("r0", 3): "poor-3",
-    ("r1", 0): "perfect",
-    ("r1", 3): "perfect",
-}
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     in_this_process = lambda work, items, _: map(work, items)  # noqa: E731
     monkeypatch.setattr(study_evaluate, "map_items", in_this_process)
-    data = tmp_path / "data" / "tiny"
-    (data / "runs").mkdir(parents=True)
-    facts = (ROOT / "data" / "study" / "dataset.yaml").read_text()
-    ours = f"protocol: activitynet\n  tious: {list(TIOUS)}"
-    assert "protocol: activitynet" in facts
-    (data / "dataset.yaml").write_text(facts.replace("protocol: activitynet", ours))
-    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
-    (data / "study.yaml").write_text(json.dumps(STUDY))
-    database = {
-        video: {
-            "subset": "test",
-            "duration": GRID.end_s(n - 1),
-            "annotations": [{"segment": [GRID.start_s(a), GRID.end_s(b)], "label": label}],
-        }
-        for video, (n, label, a, b) in TRUTH.items()
-    }
-    (data / "ground_truth.json").write_text(json.dumps({"database": database}))
-    for unit in FOUND:
-        write_unit(data / "runs" / unit, unit)
-    index = [
-        {"row": row, "seed": seed, "round": round_, "unit": unit}
-        for row in ("good", "twin")
-        for (round_, seed), unit in UNITS.items()
-    ]
-    (data / "runs" / "index.json").write_text(json.dumps({"results": index}))
-    return data
-
-
-def write_unit(folder: Path, unit: str) -> None:
-    """CBP's scores are the truth, those of `poor` miss the instance of x; VLP's are all high."""
-    right, wrong = FOUND[unit]
-    rows = [
-        (v, TRUTH[v][1], GRID.start_s(TRUTH[v][2]), GRID.end_s(TRUTH[v][3]), s) for v, s in right
-    ]
-    rows += [(v, TRUTH[v][1], 0.0, 0.5, s) for v, s in wrong]
-    write_predictions(
-        folder / "predictions.json", Segments.build(*zip(*rows, strict=True)), list(TRUTH)
-    )
-
-    def scores() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        for video, (n, label, first, last) in TRUTH.items():
-            c = CLASSES.index(label)
-            cbp_TC = np.zeros((n, 2), dtype=np.float32)
-            vlp_TC = np.zeros((n, 2), dtype=np.float32)
-            vlp_TC[:, c] = 0.7
-            if unit == "perfect" or video != "x":
-                cbp_TC[first : last + 1, c] = 0.9
-            yield video, {"cbp": cbp_TC, "vlp": vlp_TC, "final": cbp_TC}
-
-    attrs = {"grid": GRID.to_dict(), "classes": CLASSES, "distilled": {"cbp": False, "vlp": False}}
-    dims = dict.fromkeys(("cbp", "vlp", "final"), ("T", "C"))
-    write_sequences(folder / "scores.zarr", scores(), dims, attrs)
-
-
-def evaluate(data: Path) -> Path:
-    results = data.parents[1] / "results"
-    study_evaluate.main(data, None, results, data.parents[1] / "params.yaml")
-    return results / "tiny"
-
-
-def report(data: Path) -> Path:
-    docs = data.parents[1] / "docs"
-    study_report.main(data, None, data.parents[1] / "results", docs)
-    return docs
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
+    return make_data(tmp_path)
 
 
 def test_metrics_by_hand(data: Path) -> None:
-    lines = read(evaluate(data) / "metrics.csv")
+    lines = read(measure(data) / "metrics.csv")
     found = {(x["row"], x["seed"], x["round"], x["metric"]): float(x["value"]) for x in lines}
     assert len(found) == len(lines) == 2 * 2 * 2 * len(metric_names(TIOUS))
     assert {key[3] for key in found} == set(metric_names(TIOUS))
@@ -166,8 +39,25 @@ def test_metrics_by_hand(data: Path) -> None:
     assert found["good", "0", "r1", "bg_miou_vlp"] == 0
 
 
+def test_metrics_are_those_of_the_stage_evaluate(data: Path) -> None:
+    lines = read(measure(data) / "metrics.csv")
+    unit, top = data / "runs" / "poor-3", data.parents[1]
+    (data / "r0").mkdir()
+    (data / "r0" / "predictions.json").symlink_to(unit / "predictions.json")
+    (data / "scores").mkdir()
+    (data / "scores" / "r0.zarr").symlink_to(unit / "scores.zarr")
+    evaluate.main(data, "r0", top / "single", top / "params.yaml")
+    single = json.loads((top / "single" / "tiny" / "rounds" / "r0" / "metrics.json").read_text())
+    ours = {
+        x["metric"]: float(x["value"])
+        for x in lines
+        if (x["row"], x["seed"], x["round"]) == ("good", "3", "r0")
+    }
+    assert ours == single
+
+
 def test_differences_by_hand(data: Path) -> None:
-    gains, loses, twin, clip = read(evaluate(data) / "differences.csv")
+    gains, loses, twin, clip = read(measure(data) / "differences.csv")
     # 1 - 0.125 with seed 0, 1 - 0.75 with seed 3
     assert float(gains["difference"]) == pytest.approx(56.25)
     assert float(gains["over_seeds"]) == pytest.approx(62.5 / np.sqrt(2), abs=1e-6)
@@ -199,11 +89,11 @@ def gains_of_resamples() -> list[float]:
 def test_the_same_bytes_again_from_two_processes(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = contents(evaluate(data)) | contents(report(data))
+    first = contents(measure(data)) | contents(report(data))
     assert set(first) == {
         "metrics.csv", "differences.csv", "tiny.md", "tiny/claims.png", "tiny/complementarity.png",
     }  # fmt: skip
     monkeypatch.setattr(study_evaluate, "map_items", map_items)
     monkeypatch.setenv("WTAL_WORKERS", "2")
     (data.parents[1] / "docs" / "tiny" / "old.png").write_bytes(b"of an earlier study")
-    assert contents(evaluate(data)) | contents(report(data)) == first
+    assert contents(measure(data)) | contents(report(data)) == first
