@@ -2,10 +2,12 @@
 
 import io
 import textwrap
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from wtal_core.evaluation.claims import SMALLER
@@ -23,6 +25,8 @@ VERDICT_LOOKS = {
     "open": ("#7A7A7A", "o", "white", "not decided"),
 }
 WRAP = 60  # letters of a claim in a line
+PAD_IN = 0.1
+APART = 0.035  # rounds between the bars of two rows
 LONG = 3  # rounds from which on a row is drawn against rounds
 
 
@@ -44,26 +48,28 @@ def draw_rounds(study: StudyParams, results: Results, note: str) -> bytes:
     """mAP of every row with many rounds against the round; bars are deviations over seeds."""
     figure, axis = _blank(9, 5)
     rows = [(name, row) for name, row in study.rows.items() if row.rounds >= LONG]
+    lasts = []
     for n, (name, row) in enumerate(rows):
         cells = [
             cell(results, Entry(name, name, f"r{r}"), HEADLINE, study.seeds)
             for r in range(row.rounds + 1)
         ]
+        lasts.append(cells[-1].mean)
         axis.errorbar(
             # Side by side, since many rows share a round's values.
-            [r + 0.02 * (n - len(rows) / 2) for r in range(len(cells))],
+            [r + APART * (n - (len(rows) - 1) / 2) for r in range(len(cells))],
             [one.mean for one in cells],
             [one.deviation for one in cells],
             color=COLOURS[n % len(COLOURS)],
             linestyle="-" if n < len(COLOURS) else "--",
-            marker="o", markersize=4, capsize=2, linewidth=2.5 if n == 0 else 1.4,
-            label=name.replace("_", " "),
+            marker="o", markersize=4, capsize=2, elinewidth=1,
+            linewidth=2.5 if n == 0 else 1.4, label=name.replace("_", " "),
         )  # fmt: skip
     longest = max(row.rounds for _, row in rows)
     axis.set_xticks(range(longest + 1), ["warm-up", *(f"r{n}" for n in range(1, longest + 1))])
     axis.set_ylabel(f"{name_metric(HEADLINE)} (points)")
     axis.set_title(f"mAP against rounds, {note}")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _legend(axis, sorted(range(len(rows)), key=lambda n: -lasts[n]))
     return _png(figure)
 
 
@@ -79,7 +85,7 @@ def draw_scatter(table: Table, study: StudyParams, results: Results, note: str) 
     axis.set_xlabel("foreground mIoU (points)")
     axis.set_ylabel("background mIoU (points)")
     axis.set_title(f"{_plain(table.title)}, {note}")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _legend(axis, range(len(table.entries)))
     return _png(figure)
 
 
@@ -108,6 +114,8 @@ def draw_claims(results: Results, note: str) -> bytes:
         if float(claim["at_least"]):
             axis.plot([float(claim["at_least"])], [y], "|", color=INK, markersize=14)
     axis.set_yticks(middles_y, labels)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(visible=False, axis="y")
     axis.set_ylim(top, 0)
     axis.set_xlabel("difference in points, with 95 % of the resamples")
     axis.set_title(f"Claims, {note}")
@@ -125,8 +133,19 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def _legend(axis: Axes, order: Sequence[int]) -> None:
+    """Beside the picture; `order` is that of what was drawn."""
+    handles, labels = axis.get_legend_handles_labels()
+    axis.legend(
+        [handles[n] for n in order], [labels[n] for n in order], loc="center left",
+        bbox_to_anchor=(1.0, 0.5), frameon=False,
+    )  # fmt: skip
+
+
 def _blank(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure = Figure(
+        figsize=(width, height), dpi=110, layout=ConstrainedLayoutEngine(w_pad=PAD_IN, h_pad=PAD_IN)
+    )
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     axis.spines[["top", "right"]].set_visible(False)
