@@ -1,7 +1,7 @@
 """Stage study_evaluate: metrics of every run of a study, and how sure their differences are.
 
 In: study.yaml, runs/, ground_truth.json. Out: results/<data set>/metrics.csv (each metric of each
-row, seed and round) and differences.csv (each claim, with a confidence interval over videos).
+row, seed and round) and differences.csv (each claim, with an interval over seeds and videos).
 """
 
 from pathlib import Path

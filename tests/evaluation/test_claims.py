@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from wtal_core.errors import ParamsError
-from wtal_core.evaluation.claims import HEADER, Values, check_metrics, compare, judge
+from wtal_core.evaluation.claims import (
+    HEADER,
+    Values,
+    check_metrics,
+    compare,
+    judge,
+    mean_of_draws,
+)
 from wtal_core.schema.study import Claim, Entry, Row, StudyParams, Table
 
 # 41 resamples 0..40: the percentiles 2.5 and 97.5 are the second and the second to last.
@@ -37,13 +44,16 @@ def only(study: StudyParams, values: dict[Run, Values]) -> dict[str, str | float
 
 
 def test_difference_deviation_and_interval_by_hand() -> None:
-    """Seeds differ by 10 and 30 points; resample n by n and 3 n, so 2 n in the mean."""
+    """Seeds differ by 10 and 30 points, on every resample of the videos by 20 more and 20 less.
+
+    So 30, 20 or 10 in the mean of two drawn seeds; the percentiles are the outer ones.
+    """
     claim = Claim("more", "ours", "theirs", "map@0.5", at_least=1.5)
     values = make_values(
         {
-            ("long", 3, "r1"): (0.5, RAMP_R),
+            ("long", 3, "r1"): (0.5, STILL_R + 0.3),
             ("short", 3, "r0"): (0.4, STILL_R),
-            ("long", 8, "r1"): (0.9, 3 * RAMP_R + 0.2),
+            ("long", 8, "r1"): (0.9, STILL_R + 0.3),
             ("short", 8, "r0"): (0.6, STILL_R + 0.2),
         },
         "map@0.5",
@@ -52,8 +62,44 @@ def test_difference_deviation_and_interval_by_hand() -> None:
     assert [found[key] for key in HEADER[:6]] == ["T", "more", "map@0.5", "ours", "theirs", 1.5]
     assert found["difference"] == pytest.approx(20)
     assert found["over_seeds"] == pytest.approx(math.sqrt(10**2 + 10**2))
-    assert [found["low"], found["high"]] == pytest.approx([2, 78])
+    assert [found["low"], found["high"]] == pytest.approx([10, 30])
     assert found["verdict"] == "holds"
+
+
+def test_interval_of_one_seed_by_hand() -> None:
+    claim = Claim("more", "ours", "theirs", "map@0.5")
+    values = make_values(
+        {("long", 3, "r1"): (0.5, RAMP_R), ("short", 3, "r0"): (0.4, STILL_R)}, "map@0.5"
+    )
+    found = only(make_study([claim], (3,)), values)
+    assert [found["low"], found["high"]] == pytest.approx([1, 39])
+
+
+def test_a_gain_of_one_seed_alone_is_not_sure() -> None:
+    """30 points in one of three seeds and nothing in the others: 8 of 27 draws miss that seed."""
+    claim = Claim("more", "ours", "theirs", "map@0.5")
+    seeds = (3, 8, 5)
+    values = make_values(
+        {
+            run: (0.0, STILL_R + (0.3 if run == ("long", 8, "r1") else 0.0))
+            for seed in seeds
+            for run in (("long", seed, "r1"), ("short", seed, "r0"))
+        },
+        "map@0.5",
+    )
+    found = only(make_study([claim], seeds), values)
+    assert found["difference"] == 0
+    assert found["low"] == 0
+    assert found["high"] >= 20
+    assert found["verdict"] == "open"
+
+
+def test_drawn_seeds_average_to_the_mean_of_all() -> None:
+    """Over many resamples the mean is that of the seeds, its variance theirs over their number."""
+    spread_SR = np.repeat([[1.0], [4.0], [10.0]], 200_000, axis=1)
+    mean_R = mean_of_draws(spread_SR)
+    assert mean_R.mean() == pytest.approx(5, abs=0.02)
+    assert mean_R.var() == pytest.approx((16 + 1 + 25) / 3 / 3, rel=0.02)
 
 
 def test_both_sides_are_resampled_together() -> None:

@@ -1,6 +1,6 @@
-"""What a study's claims come to: differences over seeds, with confidence intervals over videos.
+"""What a study's claims come to: differences over seeds, with intervals over seeds and videos.
 
-Letters: R resamples of the videos.
+Letters: R resamples, S seeds.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +19,7 @@ HEADER = (
 )  # fmt: skip
 POINTS = 100.0  # per cent
 WITHIN = (2.5, 97.5)  # percentiles of a 95 % interval
+DRAWS_SEED = 0  # of the random numbers that draw seeds
 OF_BRANCH = ("fg_miou", "bg_miou")
 SMALLER = "min_miou"
 
@@ -42,8 +43,10 @@ def compare(
     """A row of `HEADER` for each claim, differences in points.
 
     difference: mean over the seeds; over_seeds: their standard deviation; low, high: 95 % of the
-    resamples' mean differences, both sides on the same videos; resamples in which a side has no
-    value are left out. NaN where nothing is left. verdict: see `judge`.
+    resamples' mean differences. A resample draws videos, both sides on the same ones, and as many
+    seeds as there are, with repetition, so that a gain that one seed alone makes is not sure.
+    Resamples in which a side has no value are left out. NaN where nothing is left. verdict: see
+    `judge`.
     """
     rows: list[list[str | float]] = []
     for table in study.tables:
@@ -63,7 +66,7 @@ def compare(
                     - read_resampled(minus.resampled, worse, claim.metric)
                 )
             difference, over_seeds = mean_and_spread(exact)
-            low, high = bounds(POINTS * np.mean(resampled, axis=0))
+            low, high = bounds(POINTS * mean_of_draws(np.stack(resampled)))
             rows.append(
                 [
                     table.title, claim.says, claim.metric, claim.better, claim.worse,
@@ -112,6 +115,18 @@ def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation (0 of a single value), in points."""
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return POINTS * float(np.mean(values)), POINTS * spread
+
+
+def mean_of_draws(difference_SR: Floats) -> Floats:
+    """(R,) mean over as many seeds as there are, drawn with repetition for each resample.
+
+    A resample in which any seed has no value has none.
+    """
+    seeds, resamples = difference_SR.shape
+    rng = np.random.default_rng(DRAWS_SEED)
+    times_RS = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+    mean_R: Floats = (times_RS * difference_SR.T).sum(axis=1) / seeds
+    return mean_R
 
 
 def bounds(difference_R: Floats) -> tuple[float, float]:

@@ -54,7 +54,7 @@ def write_page(
         f"Each row was run with {count(seeds, 'seed')} on the same features; tables show mean ± "
         "standard deviation over the seeds, in points, the best value in bold. A difference is the "
         f"mean over the seeds; its interval holds 95 % of {count(study.resamples, 'resample')} of "
-        "the test videos, both sides on the same videos, for these seeds. A claim holds when the "
+        "the test videos and of the seeds, both sides on the same ones. A claim holds when the "
         "whole interval lies above the difference that it asks for, does not hold when the whole "
         "interval lies below, and is not decided in between. All mIoU are of labels that one rule "
         "makes, whichever a row trains with, uncertain snippets left out. "
