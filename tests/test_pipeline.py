@@ -12,6 +12,7 @@ import yaml
 
 from stages.check import FACTS, METHOD, PARAMS, RUN
 from tests.closure import PIPELINES, ROOT, code_of_stage, rewritten
+from tests.losses.test_total import OF_EQ_1
 from wtal_core.schema.branch import NETWORKS
 
 STAGE_FILES = {p.stem for p in (ROOT / "stages").glob("*.py")} - {"__init__", "launch"}
@@ -209,6 +210,11 @@ class TestNumbers:
             else:
                 assert not keys - {"thresholds"}
 
+    def test_the_warm_up_tracks_of_the_loss_what_it_uses(self) -> None:
+        """So that an ablation of L_kd or L_fb trains no warm-up again."""
+        tracked = {key for _, key in ALL["warm_up"].params if key.startswith("loss")}
+        assert tracked == {f"loss.{key}" for key in OF_EQ_1}
+
     def test_every_section_of_dataset_yaml_is_tracked(self) -> None:
         document = yaml.safe_load((ROOT / DATA / "dataset.yaml").read_text(encoding="utf-8"))
         tracked = self.tracked(f"{DATA}/dataset.yaml")
@@ -229,7 +235,8 @@ class TestNumbers:
 
     def test_a_stage_tracks_a_section_and_its_overrides_together(self) -> None:
         for stage in (s for s in ALL.values() if s.module != "study_train"):
-            sections = {key for path, key in stage.params if path == "params.yaml"} & set(METHOD)
+            keys = {key for path, key in stage.params if path == "params.yaml"}
+            sections = {key.split(".")[0] for key in keys} & set(METHOD)
             overrides = {key for _, key in stage.params if key.startswith("method.")}
             assert overrides == {f"method.{s}" for s in sections}, stage.name
 

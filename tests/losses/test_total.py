@@ -69,20 +69,27 @@ def test_all_zero_is_refused(seen: LossInputs) -> None:
         total_loss(seen, dict.fromkeys(TERMS, 0.0), LossParams(), fresh())
 
 
+OTHER: dict[str, object] = {
+    "cls": "bce",
+    "topk_ratio": 2,
+    "temperature": 0.5,
+    "kd_count": "pairs",
+    "kd_balance": "frames",
+    "kd_bg_weight": 2.5,
+    "kd_confidence": True,
+    "kd_weight": 0.3,
+    "fb_weight": 0.4,
+    "fb_reduction": "sum",
+    "fb_scope": "video",
+    "fb_positives": 3,
+    "fb_negatives": 2,
+}
+# The weights are the caller's, and confidence is a weight that comes with the pseudo-labels.
+ELSEWHERE = ("kd_confidence", "kd_weight", "fb_weight")
+
+
 @pytest.mark.parametrize(
-    ("switch", "value"),
-    [
-        ("cls", "bce"),
-        ("topk_ratio", 2),
-        ("temperature", 0.5),
-        ("kd_count", "pairs"),
-        ("kd_balance", "frames"),
-        ("kd_bg_weight", 2.5),
-        ("fb_reduction", "sum"),
-        ("fb_scope", "video"),
-        ("fb_positives", 3),
-        ("fb_negatives", 2),
-    ],
+    ("switch", "value"), [item for item in OTHER.items() if item[0] not in ELSEWHERE]
 )
 def test_every_switch_does_something(seen: LossInputs, switch: str, value: object) -> None:
     weights = dict.fromkeys(TERMS, 1.0)
@@ -90,3 +97,18 @@ def test_every_switch_does_something(seen: LossInputs, switch: str, value: objec
     plain, _ = total_loss(seen, weights, LossParams(), fresh())
     other, _ = total_loss(seen, weights, changed, fresh())
     assert float(plain) != float(other)
+
+
+OF_EQ_1 = ("cls", "topk_ratio")  # dvc.yaml lists them at the warm-up, and no others
+
+
+def test_switches_of_the_video_level_loss_alone(seen: LossInputs) -> None:
+    """With weight 0 for the pseudo-labels' terms every other switch is without effect."""
+    plain, _ = total_loss(seen, {"cls": 1.0, "kd": 0.0, "fb": 0.0}, LossParams(), fresh())
+    felt = set()
+    for field in dataclasses.fields(LossParams):
+        changed = dataclasses.replace(LossParams(), **{field.name: OTHER[field.name]})  # type: ignore[arg-type]
+        other, _ = total_loss(seen, {"cls": 1.0, "kd": 0.0, "fb": 0.0}, changed, fresh())
+        if float(plain) != float(other):
+            felt.add(field.name)
+    assert felt == set(OF_EQ_1)
