@@ -2,6 +2,8 @@
 
 In: labels.json, frames/, the CLIP checkpoint, sections `snippet` and `clip` of dataset.yaml. Out:
 clip/{train,test}.zarr with `feat` (T, E) float16, not normalised, on the same grid as i3d/.
+Where `clip.imported` names imported features, these are checked and passed on instead; the
+checkpoint is still needed, for its text tower.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ from wtal_core.annotations import SUBSETS, read_json, read_labels
 from wtal_core.atomic import fresh_folder
 from wtal_core.checkpoint import WEIGHTS, load_checkpoint
 from wtal_core.encoders import clip, clip_image, windows
+from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
+from wtal_core.importing.features_store import pass_on, read_record
 from wtal_core.items import ItemCache, code_version, hash_file, map_items
 from wtal_core.params import read_facts
 from wtal_core.schema.dataset import SnippetParams
@@ -91,11 +95,27 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
+def check_width(imported: Path, weights: Path) -> None:
+    """Raise WtalError unless imported image features and the text tower share a space."""
+    width = read_record(imported)["columns"]
+    embed = load_checkpoint(weights)[1]["config"]["embed_dim"]
+    if width != embed:
+        raise WtalError(
+            f"{imported}: {width} columns, but the text tower of {weights} embeds in {embed}; "
+            "import features of that CLIP model, or put the model's own weights there "
+            "(1024: ResNet-50, 512: ViT-B/16 or ViT-B/32, 768: ViT-L/14)"
+        )
+
+
 def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
 ) -> None:
     """Encode DATA/frames into DATA/clip."""
     params = read_facts(data / "dataset.yaml", "clip", ClipParams)
+    if params.imported:
+        check_width(data / params.imported, data / params.weights)
+        pass_on(data / params.imported, params.sha256, data / "clip")
+        return
     snippet = read_facts(data / "dataset.yaml", "snippet", SnippetParams)
     record = read_json(data / "frames" / "record.json")
     grid = SnippetGrid(record["fps"], snippet.frames, snippet.stride)

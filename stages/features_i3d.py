@@ -2,6 +2,7 @@
 
 In: labels.json, frames/, flow/, the two I3D checkpoints, sections `video`, `snippet` and `i3d` of
 dataset.yaml. Out: i3d/{train,test}.zarr with `feat` (T, D) float16, columns of RGB before flow.
+Where `i3d.imported` names imported features, these are checked and passed on instead.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from wtal_core.checkpoint import WEIGHTS, load_checkpoint
 from wtal_core.encoders import i3d, windows
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
+from wtal_core.importing.features_store import pass_on
 from wtal_core.items import ItemCache, code_version, hash_file, map_items
 from wtal_core.params import read_facts
 from wtal_core.schema.dataset import SnippetParams
@@ -140,6 +142,10 @@ def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
 ) -> None:
     """Encode DATA/frames and DATA/flow into DATA/i3d."""
+    params = read_facts(data / "dataset.yaml", "i3d", I3dParams)
+    if params.imported:
+        pass_on(data / params.imported, params.sha256, data / "i3d")
+        return
     snippet = read_facts(data / "dataset.yaml", "snippet", SnippetParams)
     fps = read_json(data / "frames" / "record.json")["fps"]
     jobs = make_jobs(data, SnippetGrid(fps, snippet.frames, snippet.stride))

@@ -1,7 +1,8 @@
 """Stage flow: optical flow from each frame to the next, clipped and quantised as I3D wants it.
 
 In: frames/, section `flow` of dataset.yaml. Out: flow/ with one lossless file per video (one field
-less than there are frames) and record.json.
+less than there are frames) and record.json. Where I3D features are imported, no flow is needed, and
+record.json says so.
 """
 
 import json
@@ -14,8 +15,10 @@ import typer
 from stages.launch import launch
 from wtal_core.annotations import read_json
 from wtal_core.atomic import fresh_folder
+from wtal_core.importing.features_store import write_empty
 from wtal_core.items import ItemCache, code_version, hash_file, map_items
 from wtal_core.params import read_facts
+from wtal_core.schema.encoders import I3dParams
 from wtal_core.schema.video import FlowParams
 from wtal_core.video import flow, frames
 
@@ -53,6 +56,9 @@ def main(
 ) -> None:
     """Compute the flow of DATA/frames into DATA/flow."""
     params = read_facts(data / "dataset.yaml", "flow", FlowParams)
+    if read_facts(data / "dataset.yaml", "i3d", I3dParams).imported:
+        write_empty(data / "flow", "I3D features are imported", {})
+        return
     made = read_json(data / "frames" / "record.json")
     cache = ItemCache("flow", code_version(*MODULES, packages=PACKAGES), asdict(params))
     jobs = [

@@ -2,6 +2,8 @@
 
 In: labels.json, the video files, section `video` of dataset.yaml. Out: frames/ with one lossless
 file per video and record.json: what became of each video, which ones cannot be used and why.
+Where both kinds of features are imported, no video is needed: record.json says so, and holds the
+durations that the import recorded.
 """
 
 import json
@@ -16,8 +18,10 @@ from stages.launch import launch
 from wtal_core.annotations import read_labels
 from wtal_core.atomic import fresh_folder
 from wtal_core.errors import BadVideo
+from wtal_core.importing.features_store import imported_videos, write_empty
 from wtal_core.items import ItemCache, check_bad, code_version, hash_file, map_videos
 from wtal_core.params import read_facts, read_run
+from wtal_core.schema.encoders import ClipParams, I3dParams
 from wtal_core.schema.video import VideoParams
 from wtal_core.sources import find_sources, warn_of_twins
 from wtal_core.video import complaints, container, decode, extract, frames, resample, truncation
@@ -58,6 +62,12 @@ def main(
 ) -> None:
     """Decode the videos of DATA into DATA/frames."""
     video = read_facts(data / "dataset.yaml", "video", VideoParams)
+    i3d = read_facts(data / "dataset.yaml", "i3d", I3dParams)
+    clip = read_facts(data / "dataset.yaml", "clip", ClipParams)
+    if i3d.imported and clip.imported:
+        known = imported_videos([data / i3d.imported, data / clip.imported])
+        write_empty(data / "frames", "both kinds of features are imported", known)
+        return
     limit = read_run(params).max_bad_fraction
     sources = find_sources(data, read_labels(data / "labels.json").all_videos)
     shaping = {"fps": video.fps, "short_side": video.short_side}

@@ -34,6 +34,8 @@ DISK = (
     "atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "pool",
     "progress", "sources", "tables",
 )  # fmt: skip
+# Readers of what other people packed: files in, files out, nothing that computes.
+IMPORTERS = ("importing",)
 # What a branch returns; the loss that belongs to a branch and the loop know it, too.
 CARRIER = ROOT / "wtal_core/branches/output.py"
 # Known by everyone: no computing and no files in them.
@@ -84,7 +86,7 @@ def third_party(path: Path) -> set[str]:
 
 def test_the_rules_know_every_room() -> None:
     rooms = {room_of(path) for path in LIBRARY} - {"__init__"}
-    assert rooms <= {*LAYERS, *DISK, *OPEN, *LONE}
+    assert rooms <= {*LAYERS, *DISK, *IMPORTERS, *OPEN, *LONE}
     assert len(LIBRARY) > 30
     assert len(STAGES) > 10
 
@@ -98,7 +100,9 @@ def test_a_room_imports_only_what_lies_below(path: Path) -> None:
         if other in (room, *OPEN) or (room == "losses" and imported == CARRIER):
             continue
         assert room not in OPEN, f"{room} is open to everyone, so it imports no room: {other}"
-        if room in DISK:
+        if room in IMPORTERS:
+            assert other in (*DISK, "segments", "grid"), f"an importer imports {other}"
+        elif room in DISK:
             assert other in (*DISK, "segments", "grid"), f"the disk layer imports {other}"
         elif other in DISK:
             raise AssertionError(f"{room} computes, stages read and write: {other}")

@@ -1,7 +1,7 @@
 """The zarr store: what goes in comes out, equal input gives equal bytes, and damage is named."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import zarr
 
 from wtal_core import store
 from wtal_core.errors import WtalError
-from wtal_core.store import read_sequences, write_sequences
+from wtal_core.store import read_sequences, stream_sequences, write_sequences
 
 RNG = np.random.default_rng(2)
 DIMS = {"feat": ("T", "D"), "mask": ("T",)}
@@ -74,6 +74,70 @@ def test_several_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: i
         np.testing.assert_array_equal(found.of(name)["feat"], arrays["feat"])
     files = [p for p in content(tmp_path / "a.zarr") if p.startswith("feat/c/")]
     assert len(files) == (6 if many > 11 else 1)
+
+
+@pytest.mark.parametrize("many", [10**9, 3], ids=["plain", "sharded"])
+@pytest.mark.parametrize("rows", [2, 3, 1024])
+def test_a_stream_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int, rows: int
+) -> None:
+    """Against one array that zarr is given as a whole."""
+    monkeypatch.setattr(store, "_CHUNK_ROWS", rows)
+    monkeypatch.setattr(store, "_SHARD_CHUNKS", 2)
+    monkeypatch.setattr(store, "_MANY_ROWS", many)
+    attrs: dict[str, Any] = {"grid": {"fps": 25.0}}
+
+    def one_by_one() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        yield from ITEMS
+        attrs["encoder"] = "i3d"  # known at the end only
+
+    stream_sequences(tmp_path / "s.zarr", LENGTHS, one_by_one(), DIMS, attrs)
+    assert content(tmp_path / "s.zarr") == content(written(tmp_path / "w.zarr"))
+    for key in DIMS:
+        flat = np.concatenate([arrays[key] for _, arrays in ITEMS])
+        group = zarr.open_group(tmp_path / "s.zarr", mode="r")
+        whole = zarr.create_array(
+            tmp_path / f"{key}.zarr", shape=flat.shape, dtype=flat.dtype, compressors=None,
+            chunks=(min(rows, len(flat)), *flat.shape[1:]), dimension_names=DIMS[key],
+            shards=None if many > 11 else (2 * min(rows, len(flat)), *flat.shape[1:]),
+            config={"write_empty_chunks": True},
+        )  # fmt: skip
+        whole[...] = flat
+        assert content(tmp_path / f"{key}.zarr") == content(tmp_path / "s.zarr" / key)
+        np.testing.assert_array_equal(np.asarray(group[key]), flat)
+
+
+def test_a_stream_holds_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what does not fill a chunk yet: two rows of five columns."""
+    monkeypatch.setattr(store, "_CHUNK_ROWS", 3)
+    held = []
+    append = store._Column.append
+
+    def watched(self: Any, name: str, rows: np.ndarray) -> None:
+        append(self, name, rows)
+        held.append(sum(map(len, self.held)))
+
+    monkeypatch.setattr(store._Column, "append", watched)
+    written(tmp_path / "a.zarr")
+    assert held == [0, 0, 1, 1, 2, 2]  # after 3, 4 and 11 rows, of both arrays
+
+
+@pytest.mark.parametrize(
+    ("lengths", "cause"),
+    [
+        ({"b": 3, "a": 2, "ü c": 7}, r"a: comes where \('a', 2\)"),
+        ({"a": 1, "b": 3, "ü c": 7}, r"b: comes where \('a', 1\)"),
+        ({"b": 3, "a": 1}, r"ü c: comes where None"),
+        ({**LENGTHS, "d": 4}, "d: was announced and did not come"),
+        ({}, "no videos"),
+    ],
+)
+def test_a_stream_keeps_to_what_was_announced(
+    tmp_path: Path, lengths: dict[str, int], cause: str
+) -> None:
+    with pytest.raises(ValueError, match=cause):
+        stream_sequences(tmp_path / "a.zarr", lengths, ITEMS, DIMS, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_deleted_chunk_is_not_zeros(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,31 +61,51 @@ def write_sequences(
     values. Raises ValueError, naming the video, for anything else and for NaN or infinity.
     The store replaces what stood at `path`, whole or not at all.
     """
-    names: list[str] = []
-    lengths: list[int] = []
-    parts: dict[str, list[np.ndarray]] = {key: [] for key in dims}
-    for name, arrays in items:
-        if name in names:
+    held: list[tuple[str, Mapping[str, np.ndarray]]] = list(items)
+    lengths = {}
+    for name, arrays in held:
+        if name in lengths:
             raise ValueError(f"the video {name!r} comes twice")
-        lengths.append(_checked_length(name, arrays, dims, parts))
-        names.append(name)
-        for key in dims:
-            parts[key].append(np.asarray(arrays[key]))
-    if not names:
+        lengths[name] = _checked_length(name, arrays, dims)
+    stream_sequences(path, lengths, held, dims, attrs)
+
+
+def stream_sequences(
+    path: Path,
+    lengths: Mapping[str, int],
+    items: Iterable[tuple[str, Mapping[str, np.ndarray]]],
+    dims: Mapping[str, tuple[str, ...]],
+    attrs: Mapping[str, Any],
+) -> None:
+    """As `write_sequences`, to the same bytes, for more than memory holds.
+
+    lengths: T of each video, in the order in which `items` gives them; what is held at a time is
+    one video and the rows of one unfinished chunk (or shard). `attrs` is read after the last item.
+    """
+    if not lengths:
         raise ValueError(f"no videos to write to {path}")
     if taken := {"names", "record"} & set(attrs):
         raise ValueError(f"the attributes {sorted(taken)} are the store's own")
     with fresh_folder(path) as fresh:
         group = zarr.create_group(fresh, zarr_format=3)
-        described = {}
-        for key in dims:
-            flat = np.concatenate(parts.pop(key))
-            _write_array(group, key, flat, dims[key])
-            described[key] = _describe(flat, lengths)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        _write_array(group, "offsets", offsets, ("N+1",))
-        record = {"format": FORMAT, "lengths": lengths, "arrays": described}
-        group.update_attributes({**attrs, "names": names, "record": record})
+        columns: dict[str, _Column] = {}
+        expected = iter(lengths.items())
+        for name, arrays in items:
+            due = next(expected, None)
+            if due != (name, _checked_length(name, arrays, dims)):
+                raise ValueError(f"{name}: comes where {due} (video, length) was announced")
+            for key in dims:
+                rows = np.asarray(arrays[key])
+                if key not in columns:
+                    columns[key] = _Column.begin(group, key, rows, sum(lengths.values()), dims[key])
+                columns[key].append(name, rows)
+        if left := next(expected, None):
+            raise ValueError(f"{left[0]}: was announced and did not come")
+        described = {key: columns[key].finish() for key in dims}
+        offsets = np.concatenate([[0], np.cumsum(list(lengths.values()))]).astype(np.int64)
+        _create_array(group, "offsets", offsets.shape, offsets.dtype, ("N+1",))[...] = offsets
+        record = {"format": FORMAT, "lengths": list(lengths.values()), "arrays": described}
+        group.update_attributes({**attrs, "names": list(lengths), "record": record})
 
 
 def read_sequences(path: Path) -> Sequences:
@@ -112,10 +132,7 @@ def read_sequences(path: Path) -> Sequences:
 
 
 def _checked_length(
-    name: str,
-    arrays: Mapping[str, np.ndarray],
-    dims: Mapping[str, tuple[str, ...]],
-    parts: Mapping[str, list[np.ndarray]],
+    name: str, arrays: Mapping[str, np.ndarray], dims: Mapping[str, tuple[str, ...]]
 ) -> int:
     if set(arrays) != set(dims):
         raise ValueError(f"{name}: has {sorted(arrays)}, not {sorted(dims)}")
@@ -127,41 +144,73 @@ def _checked_length(
             raise ValueError(f"{name}.{key}: shape {array.shape} does not fit {dims[key]}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name}.{key}: holds NaN or infinity")
-        if parts[key] and (parts[key][0].shape[1:], parts[key][0].dtype) != (
-            array.shape[1:],
-            array.dtype,
-        ):
-            raise ValueError(
-                f"{name}.{key}: {array.shape} {array.dtype} differs from the first video's "
-                f"{parts[key][0].shape} {parts[key][0].dtype}"
-            )
     lengths = {len(arrays[key]) for key in dims}
     if len(lengths) != 1:
         raise ValueError(f"{name}: its arrays have different lengths {sorted(lengths)}")
     return lengths.pop()
 
 
-def _write_array(group: zarr.Group, key: str, flat: np.ndarray, dims: tuple[str, ...]) -> None:
-    rows = min(_CHUNK_ROWS, len(flat))
-    shards = (rows * _SHARD_CHUNKS, *flat.shape[1:]) if len(flat) > _MANY_ROWS else None
-    array = group.create_array(
+@dataclass
+class _Column:
+    """One array of a store in the making; whole chunks are on the disk, the rest is held."""
+
+    key: str
+    array: zarr.Array
+    held: list[np.ndarray]
+    written: int
+    sums: list[str]
+
+    @classmethod
+    def begin(
+        cls, group: zarr.Group, key: str, rows: np.ndarray, total: int, dims: tuple[str, ...]
+    ) -> "_Column":
+        shape = (total, *rows.shape[1:])
+        return cls(key, _create_array(group, key, shape, rows.dtype, dims), [], 0, [])
+
+    def append(self, name: str, rows: np.ndarray) -> None:
+        if (rows.shape[1:], rows.dtype) != (self.array.shape[1:], self.array.dtype):
+            raise ValueError(
+                f"{name}.{self.key}: {rows.shape} {rows.dtype} differs from the first video's "
+                f"columns {self.array.shape[1:]} {self.array.dtype}"
+            )
+        self.sums.append(_sha256(rows))
+        self.held.append(rows)
+        block = (self.array.shards or self.array.chunks)[0]
+        if sum(map(len, self.held)) >= block:
+            self._write(block)
+
+    def finish(self) -> dict[str, Any]:
+        """Write what is left; what the record says of this array."""
+        self._write(1)
+        dtype = self.array.dtype.name
+        return {"shape": list(self.array.shape), "dtype": dtype, "sha256": self.sums}
+
+    def _write(self, block: int) -> None:
+        """The held rows, as far as they fill blocks; a block written in parts is read again."""
+        flat = np.concatenate(self.held)
+        ready = len(flat) // block * block
+        if ready:
+            self.array[self.written : self.written + ready] = flat[:ready]
+        self.written += ready
+        self.held = [flat[ready:]]
+
+
+def _create_array(
+    group: zarr.Group, key: str, shape: tuple[int, ...], dtype: np.dtype, dims: tuple[str, ...]
+) -> zarr.Array:
+    rows = min(_CHUNK_ROWS, shape[0])
+    shards = (rows * _SHARD_CHUNKS, *shape[1:]) if shape[0] > _MANY_ROWS else None
+    return group.create_array(
         key,
-        shape=flat.shape,
-        dtype=flat.dtype,
-        chunks=(rows, *flat.shape[1:]),
+        shape=shape,
+        dtype=dtype,
+        chunks=(rows, *shape[1:]),
         shards=shards,
         compressors=None,  # features hardly shrink, and plain bytes read several times faster
         dimension_names=dims,
         # zarr leaves chunks of nothing but zeros out; then a lost chunk looks like one of those
         config={"write_empty_chunks": True},
     )
-    array[...] = flat
-
-
-def _describe(flat: np.ndarray, lengths: list[int]) -> dict[str, Any]:
-    ends = np.cumsum(lengths)
-    sums = [_sha256(flat[end - n : end]) for n, end in zip(lengths, ends, strict=True)]
-    return {"shape": list(flat.shape), "dtype": flat.dtype.name, "sha256": sums}
 
 
 def _read_array(

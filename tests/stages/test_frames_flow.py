@@ -19,7 +19,10 @@ from wtal_core.video.frames import read_flow, read_frames
 ROOT = Path(__file__).parents[2]
 # Enough of the run-wide section; the stages read nothing else.
 PARAMS = "dataset: toy\nseed: 0\nmax_bad_fraction: {limit}\nrounds: {{r1: r0}}\n"
-FACTS = "video: {{fps: 25, short_side: {side}, crop: 16}}\nflow: {{method: dis}}\n"
+FACTS = (
+    "video: {{fps: 25, short_side: {side}, crop: 16}}\nflow: {{method: dis}}\n"
+    "i3d: {{}}\nclip: {{}}\n"
+)
 
 
 class Toy:

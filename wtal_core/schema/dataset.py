@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
+# Packages of features of one data set differ by so many snippets at the end of a video, by how
+# their makers rounded; imported features are cut to the shorter.
+CUT_SNIPPETS = 2
 _ROUND = re.compile(r"r(0|[1-9][0-9]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

@@ -11,9 +11,12 @@ class I3dParams:
     rgb: str = "encoders/i3d_rgb"  # checkpoint folder of the RGB stream, within the dataset's
     flow: str = "encoders/i3d_flow"  # checkpoint folder of the flow stream
     batch: int = 8  # snippets encoded at a time: memory against speed
+    imported: str = ""  # folder of imported features, within the dataset's; empty: encode videos
+    sha256: str = ""  # of that folder's content; `wtal import features` writes both keys
 
     def __post_init__(self) -> None:
         _check_at_least(1, "i3d", batch=self.batch)
+        _check_imported("i3d", self.imported, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,12 @@ class ClipParams:
 
     weights: str = "encoders/clip"  # checkpoint folder, within the dataset's
     batch: int = 32  # images encoded at a time: memory against speed
+    imported: str = ""  # folder of imported features, within the dataset's; empty: encode videos
+    sha256: str = ""  # of that folder's content; `wtal import features` writes both keys
 
     def __post_init__(self) -> None:
         _check_at_least(1, "clip", batch=self.batch)
+        _check_imported("clip", self.imported, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -126,3 +132,15 @@ def _check_at_least(least: float, section: str, **values: float) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{section}: {name} must be >= {least}, got {value}")
+
+
+def _check_imported(section: str, folder: str, sha256: str) -> None:
+    """Both or neither: the hash is how the pipeline notices that other features were imported."""
+    if bool(folder) != bool(sha256):
+        raise ValueError(
+            f"{section}: imported and sha256 stand together; `wtal import features` writes both"
+        )
+    if folder and (folder.startswith("/") or ".." in folder.split("/")):
+        raise ValueError(f"{section}: imported must lie in the data set's folder, got {folder!r}")
+    if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
+        raise ValueError(f"{section}: sha256 must be 64 hexadecimal digits, got {sha256!r}")

@@ -1,0 +1,1 @@
+"""Readers of data sets and features that other people packed."""
