@@ -56,7 +56,7 @@ THIRD_PARTY = {
     "matplotlib": ("wtal_core/pictures.py", "wtal_core/study/plots.py", "stages/", "wtal_cli/"),
     "dvc": (),
     "pydantic": (),
-    "pickle": (),
+    "pickle": ("wtal_core/importing/object_arrays.py",),  # with a list of what it may name
     "shelve": (),
     "marshal": (),
     "dill": (),

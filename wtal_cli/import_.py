@@ -1,0 +1,8 @@
+"""`wtal import`: data sets and features that other people packed."""
+
+import typer
+
+from wtal_cli.import_features import features
+
+app = typer.Typer(no_args_is_help=True, help="Take over annotations or features of other people.")
+app.command()(features)
