@@ -20,7 +20,6 @@ from wtal_core.params import read_facts, read_params
 from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.thresholds import ThresholdParams
-from wtal_core.segments import Segments
 from wtal_core.store import Sequences, read_sequences
 from wtal_core.tables import write_csv, write_json
 
@@ -44,24 +43,26 @@ def main(
     predictions = read_predictions(data / round_ / "predictions.json")
     scores = read_sequences(data / "scores" / f"{round_}.zarr")
 
-    detection = evaluate_detections(predictions, truth.segments, facts.tious, facts.protocol)
+    detection = evaluate_detections(
+        predictions, truth.segments, facts.tious, facts.protocol, truth.ambiguous, facts.ties
+    )
     metrics = detection_metrics(detection)
     metrics |= label_videos(scores, truth, thresholds, labelling).metrics()
 
     report_oddities(detection, scores, truth)
     out = results / data.name / "rounds" / round_
     write_json(out / "metrics.json", metrics)
-    write_csv(out / "per_class.csv", *class_table(detection, truth.segments))
+    write_csv(out / "per_class.csv", *class_table(detection))
 
 
-def class_table(
-    detection: DetectionResult, truth: Segments
-) -> tuple[list[str], list[list[object]]]:
+def class_table(detection: DetectionResult) -> tuple[list[str], list[list[object]]]:
     """Header and one row per class: its name, its instances, its AP at each threshold."""
     header = ["label", "instances", *(f"ap@{tiou:g}" for tiou in detection.tious)]
     rows = [
-        [label, int((truth.label == label).sum()), *(float(value) for value in ap_K)]
-        for label, ap_K in zip(detection.classes, detection.ap_CK, strict=True)
+        [label, count, *(float(value) for value in ap_K)]
+        for label, count, ap_K in zip(
+            detection.classes, detection.instances_C, detection.ap_CK, strict=True
+        )
     ]
     return header, rows
 

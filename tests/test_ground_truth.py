@@ -64,3 +64,34 @@ def test_other_faults(tmp_path: Path) -> None:
         read_ground_truth(_write(tmp_path, []), "val")
     with pytest.raises(WtalError, match="'label'"):
         read_ground_truth(_write(tmp_path, [{"segment": [0, 1]}]), "test")
+
+
+def _with_ambiguous(folder: Path, ambiguous: Any) -> Path:
+    path: Path = _write(folder, [{"segment": [0, 1], "label": "a"}])
+    tree = json.loads(path.read_text()) | {"ambiguous": ambiguous}
+    path.write_text(json.dumps(tree))
+    return path
+
+
+def test_ambiguous_intervals_of_the_subset(tmp_path: Path) -> None:
+    intervals = {"w": [[1, 2.5], [4, 5]], "u": [[0, 1]], "v": []}
+    truth = read_ground_truth(_with_ambiguous(tmp_path, intervals), "test")
+    assert truth.ambiguous.video.tolist() == ["w", "w"]
+    assert truth.ambiguous.seg_N2.tolist() == [[1, 2.5], [4, 5]]
+    assert len(truth.segments) == 3
+    assert len(read_ground_truth(_with_ambiguous(tmp_path, {}), "test").ambiguous) == 0
+
+
+@pytest.mark.parametrize(
+    ("intervals", "message"),
+    [
+        ({"w": [[1, 2], [3, 3]]}, r"ambiguous\['w'\]\[1\] needs 0 <= start < end"),
+        ({"w": [[-1, 2]]}, r"ambiguous\['w'\]\[0\] needs 0 <= start"),
+        ({"w": [[1]]}, r"ambiguous\['w'\]\[0\] needs a segment"),
+        ({"w": 3}, "maps videos to lists"),
+        ([["w", 1, 2]], "maps videos to lists"),
+    ],
+)
+def test_bad_ambiguous_intervals_are_named(tmp_path: Path, intervals: Any, message: str) -> None:
+    with pytest.raises(WtalError, match=message):
+        read_ground_truth(_with_ambiguous(tmp_path, intervals), "test")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,14 @@ TOLERANCE_S = 0.1
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """All action instances of one subset, and every video's duration in seconds."""
+    """All action instances of one subset, and every video's duration in seconds.
+
+    ambiguous: intervals that the annotators were unsure of; they have no label.
+    """
 
     segments: Segments
     durations: dict[str, float]
+    ambiguous: Segments = field(default_factory=Segments.empty)
 
     def of(self, video: str) -> Segments:
         """The instances of one video."""
@@ -41,8 +45,8 @@ class GroundTruth:
 def read_ground_truth(path: Path, subset: str) -> GroundTruth:
     """The instances of the videos of `subset`.
 
-    Raises WtalError, naming file and item, for a segment that is reversed, empty, negative or
-    outside its video.
+    A top-level `ambiguous: {video: [[start, end], ...]}` is optional. Raises WtalError, naming file
+    and item, for a segment that is reversed, empty, negative or outside its video.
     """
     tree = read_json(path)
     if not isinstance(tree, dict) or not isinstance(tree.get("database"), dict):
@@ -64,7 +68,24 @@ def read_ground_truth(path: Path, subset: str) -> GroundTruth:
             f"{path}: no action instance in subset {subset!r}. Check the subset's name."
         )
     video_N, label_N, start_N, end_N = zip(*rows, strict=True)
-    return GroundTruth(Segments.build(video_N, label_N, start_N, end_N), durations)
+    segments = Segments.build(video_N, label_N, start_N, end_N)
+    return GroundTruth(segments, durations, _ambiguous(tree.get("ambiguous", {}), durations, path))
+
+
+def _ambiguous(tree: Any, durations: dict[str, float], path: Path) -> Segments:
+    """The intervals of the videos of `durations`."""
+    if not isinstance(tree, dict) or not all(isinstance(items, list) for items in tree.values()):
+        raise WtalError(f"{path}: 'ambiguous' maps videos to lists of [start, end]; correct it.")
+    rows: list[tuple[str, float, float]] = []
+    for video in sorted(set(tree) & set(durations)):
+        for i, pair in enumerate(tree[video]):
+            where = f"ambiguous[{video!r}][{i}]"
+            start, end = read_segment({"segment": pair}, path, where)
+            if not 0 <= start < end:
+                raise WtalError(f"{path}: {where} needs 0 <= start < end, got [{start}, {end}].")
+            rows.append((video, start, end))
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+    return Segments.build(columns[0], [""] * len(rows), columns[1], columns[2])
 
 
 def _duration(value: Any, path: Path, where: str) -> float:

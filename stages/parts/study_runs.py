@@ -60,14 +60,14 @@ def measure(job: Job) -> Values:
     truth = read_ground_truth(job.data / "ground_truth.json", "test")
     predictions = read_predictions(job.unit / "predictions.json")
     scores = read_sequences(job.unit / "scores.zarr")
-    tious, protocol = job.facts.tious, job.facts.protocol
-    detection = evaluate_detections(predictions, truth.segments, tious, protocol)
+    tious, rules = job.facts.tious, (job.facts.protocol, truth.ambiguous, job.facts.ties)
+    detection = evaluate_detections(predictions, truth.segments, tious, *rules)
     labelled = label_videos(scores, truth, job.thresholds, job.labelling)
     exact = detection_metrics(detection) | labelled.metrics()
 
     videos = sorted(truth.durations)
     times_RV = draw_videos(len(videos), job.resamples, SEED)
-    map_RK = resample_map(predictions, truth.segments, tious, videos, times_RV, protocol)
+    map_RK = resample_map(predictions, truth.segments, tious, videos, times_RV, *rules)
     resampled = average_columns(map_RK, tious)
     of_labelled_RV = times_RV[:, [videos.index(name) for name in labelled.videos]]
     for branch, labels in labelled.labels.items():

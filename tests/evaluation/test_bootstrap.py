@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wtal_core.evaluation.bootstrap import draw_videos, resample_iou, resample_map
-from wtal_core.evaluation.detection import PROTOCOLS, evaluate_detections
+from wtal_core.evaluation.detection import evaluate_detections
+from wtal_core.evaluation.protocols import PROTOCOLS
 from wtal_core.evaluation.pseudo import pseudo_label_iou
 from wtal_core.segments import Segments
 

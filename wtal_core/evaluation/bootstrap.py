@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wtal_core.evaluation.detection import PROTOCOLS, Bools, Indices, Ranked, rank_detections
+from wtal_core.evaluation.detection import Ranked, rank_detections
+from wtal_core.evaluation.matching import Indices, Ties
+from wtal_core.evaluation.protocols import Bools, protocol_of
 from wtal_core.evaluation.pseudo import count_overlaps, divide_counts
 from wtal_core.segments import Floats, Segments
 
@@ -32,6 +34,8 @@ def resample_map(
     videos: Sequence[str],
     times_RV: Counts,
     protocol: str = "activitynet",
+    ambiguous: Segments | None = None,
+    ties: Ties = "stable",
 ) -> Floats:
     """(R, K) mAP where video `videos[v]` counts `times_RV[:, v]` times.
 
@@ -45,11 +49,11 @@ def resample_map(
         raise ValueError(f"no counts are given for the videos {sorted(missing)}")
     place = {name: v for v, name in enumerate(videos)}
     times_RV = times_RV[:, [place[name] for name in known]]
-    interpolated = PROTOCOLS[protocol].interpolated
+    interpolated = protocol_of(protocol).interpolated
     ap_CRK = np.stack(
         [
             weighted_precision(ranked, times_RV, interpolated)
-            for ranked in rank_detections(predictions, truth, tious, protocol)
+            for ranked in rank_detections(predictions, truth, tious, protocol, ambiguous, ties)
         ]
     )
     return _mean_known(ap_CRK, axis=0)

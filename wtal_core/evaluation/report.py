@@ -22,12 +22,16 @@ QUALITY = tuple(f"{part}_miou_{branch}" for branch in BRANCHES for part in ("fg"
 
 
 def detection_metrics(result: DetectionResult) -> dict[str, float]:
-    """`map@<tIoU>` for every threshold, and each average whose thresholds were all evaluated."""
+    """`map@<tIoU>` for every threshold, each average whose thresholds were all evaluated, and
+    `recall<k>x@<tIoU>` where the protocol measures recall.
+    """
     metrics = {f"map@{tiou:g}": value for tiou, value in result.map().items()}
     evaluated = {round(tiou, 6) for tiou in result.tious}
     for low, high, step in AVERAGES:
         if {round(float(t), 6) for t in np.arange(low, high + step / 2, step)} <= evaluated:
             metrics[f"map_avg_{low:g}-{high:g}"] = result.average(low, high, step)
+    for k, at in result.recall().items():
+        metrics |= {f"recall{k}x@{tiou:g}": value for tiou, value in at.items()}
     return metrics
 
 
