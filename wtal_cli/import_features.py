@@ -107,7 +107,7 @@ def said_by(context: typer.Context, name: str) -> str:
 def report(found: Imported) -> list[str]:
     """What a user should hear of an import."""
     facts: dict[str, Any] = found.facts
-    lengths, bad, cut = facts["lengths"], facts["bad"], facts["cut"]
+    lengths, bad, cut = found.lengths, facts["bad"], facts["cut"]
     unchecked = len(lengths) - facts["lengths_checked"]
     lines = [
         f"{found.folder}: {len(lengths)} videos, {sum(lengths.values())} snippets, from "

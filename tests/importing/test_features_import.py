@@ -23,6 +23,7 @@ from tests.importing.packages import (
     save,
 )
 from wtal_cli.import_features import features
+from wtal_core.annotations import SUBSETS
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.importing import features as importing
@@ -100,19 +101,22 @@ def test_what_the_record_says(data: Path, tmp_path: Path) -> None:
     take(data, source, "--kind", "i3d", "--fps", "25")
     attrs = read_sequences(data / "imported" / "i3d" / "test.zarr").attrs
     facts = attrs["imported"]
-    assert (facts["source"], facts["files"], facts["lengths_checked"]) == ("pack", 4, 4)
+    assert (facts["source"], facts["files"], facts["lengths_checked"]) == ("pack", 2, 2)
     assert facts["declared"]["fps"] == {"value": "25.0", "by": "commandline"}
     assert facts["declared"]["window"] == {"value": "16", "by": "default"}
     assert str(tmp_path) not in json.dumps(attrs)
     record = read_record(data / "imported" / "i3d")
     assert record["durations_s"] == {name: GRID.extent_s(n) for name, n in LENGTHS.items()}
-    # the digest follows the files, and only them
-    first = facts["sha256"]
-    assert len(first) == 64
+    assert (record["imported"]["files"], record["imported"]["lengths_checked"]) == (4, 4)
+    # the digest follows the files of its own subset, and only them
+    first = {subset: content(data / "imported" / "i3d" / f"{subset}.zarr") for subset in SUBSETS}
     save(source / "c.npy", rows("c", 2 * WIDTH) + 1)
     take(data, source, "--kind", "i3d", "--fps", "25")
-    again = read_sequences(data / "imported" / "i3d" / "test.zarr").attrs["imported"]["sha256"]
-    assert again != first
+    again = {subset: content(data / "imported" / "i3d" / f"{subset}.zarr") for subset in SUBSETS}
+    assert again["train"] == first["train"]
+    store = read_sequences(data / "imported" / "i3d" / "test.zarr")
+    assert store.attrs["imported"]["sha256"] != facts["sha256"]
+    assert store.attrs["imported"] == facts | {"sha256": store.attrs["imported"]["sha256"]}
 
 
 def test_equal_input_equal_bytes(data: Path, tmp_path: Path) -> None:
@@ -204,8 +208,11 @@ def test_bad_videos_are_left_out_with_their_cause(data: Path, tmp_path: Path) ->
     assert "a.npy holds inf at snippet 2, column 3" in output
     assert "b (4 snippets, but 4.48 s make 7 (within 2))" in output
     facts = read_sequences(data / "imported" / "clip" / "test.zarr").attrs["imported"]
-    assert sorted(facts["bad"]) == ["a", "b"]
-    assert facts["files"] == 2
+    assert list(facts["bad"]) == ["a"]
+    assert facts["files"] == 1
+    facts = read_record(data / "imported" / "clip")["imported"]
+    assert list(facts["bad"]) == ["a", "b"]
+    assert (facts["files"], facts["lengths_checked"]) == (2, 2)
 
 
 def test_a_wrong_grid_says_which_would_fit(data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which layouts are recognised, and what is said of those that are not."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 from tests.importing.packages import LENGTHS, WIDTH, files, object_array, rows, save
 from wtal_core.errors import WtalError
 from wtal_core.importing.features_layout import Package, find_package
+
+W_TALC = (
+    Path(__file__).parents[3] / "shared/reference/ground_truth/thumos14/Thumos14reduced-Annotations"
+)
 
 
 def arrays(package: Package, name: str) -> list[np.ndarray]:
@@ -116,3 +121,18 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"")
     with pytest.raises(WtalError, match=r"no \.npy file in it\. Looked for: one \.npy a video"):
         find_package(tmp_path)
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(not W_TALC.is_dir(), reason=f"needs {W_TALC}")
+def test_names_of_a_real_package(tmp_path: Path) -> None:
+    """The annotations are the real ones, as a pickled package has them; the features made up."""
+    packed = np.empty(412, dtype=object)
+    packed[:] = [np.full((2 + n % 3, 6), n, np.float32) for n in range(412)]
+    np.save(tmp_path / "Thumos14reduced-I3D-JOINTFeatures.npy", packed, allow_pickle=True)
+    shutil.copytree(W_TALC, tmp_path / W_TALC.name)
+    package = find_package(tmp_path)
+    assert len(package.arrays) == 412
+    names = [*package.arrays]
+    assert (names[0], names[-1]) == ("video_validation_0000051", "video_test_0001558")
+    assert arrays(package, names[5])[0][0, 0] == 5

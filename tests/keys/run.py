@@ -43,7 +43,8 @@ def see_frames(scene: Scene) -> Any:
     (scene.folder / "videos").symlink_to(scene.stage / "videos")
     files = {name: {"file": f"videos/{name}.mp4", "subset": "test"} for name in VIDEOS}
     write(scene.folder / "labels.json", {"classes": ["a"], "videos": files})
-    write(scene.folder / "dataset.yaml", {"video": {"short_side": 18, "crop": 16}})
+    facts = {"video": {"short_side": 18, "crop": 16}, "i3d": {}, "clip": {}}
+    write(scene.folder / "dataset.yaml", facts)
     try:
         frames.main(scene.folder, scene.params)
     except WtalError:
