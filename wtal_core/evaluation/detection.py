@@ -109,14 +109,20 @@ class Ranked:
     """Predictions of one class by rank, and whether each hits or misses at each threshold
     (neither where it is spared); the class's instances.
 
-    Videos are positions in the sorted names of all videos of predictions and truth.
+    Videos are positions in the sorted names of all videos of predictions and truth. taken_KN:
+    which of the instances a hit takes, -1 for none.
     """
 
     label: str
     found: Rows
     actual: Rows
-    hit_KN: Bools
+    taken_KN: Indices
     miss_KN: Bools
+
+    @property
+    def hit_KN(self) -> Bools:
+        """Whether each prediction has an instance of its own."""
+        return self.taken_KN >= 0
 
     @property
     def video_N(self) -> Indices:
@@ -162,9 +168,9 @@ def rank_detections(
         classes, split(predictions, classes, videos), split(truth, classes, videos), strict=True
     ):
         found = rank(found, ties)
-        hit_KN = match(found, actual, tiou_K, rules, ties)
-        miss_KN = ~hit_KN & ~spared_N[found.row_N]
-        ranked.append(Ranked(label, found, actual, hit_KN, miss_KN))
+        taken_KN = match(found, actual, tiou_K, rules, ties)
+        miss_KN = (taken_KN < 0) & ~spared_N[found.row_N]
+        ranked.append(Ranked(label, found, actual, taken_KN, miss_KN))
     return ranked
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wtal_core.evaluation.protocols import Bools, Protocol
+from wtal_core.evaluation.protocols import Protocol
 from wtal_core.segments import Floats, Segments, overlap_tiou
 
 Indices = NDArray[np.intp]
@@ -88,8 +88,8 @@ def overlapping_pairs(a: Rows, b: Rows) -> tuple[Indices, Indices, Floats]:
     return a_Q, b_Q, tiou_Q
 
 
-def match(found: Rows, actual: Rows, tiou_K: Floats, rules: Protocol, ties: Ties) -> Bools:
-    """(K, N) whether a ranked prediction gets an instance of its own, at each threshold."""
+def match(found: Rows, actual: Rows, tiou_K: Floats, rules: Protocol, ties: Ties) -> Indices:
+    """(K, N) the instance that a ranked prediction gets for its own at each threshold; -1: none."""
     found_Q, actual_Q, tiou_Q = overlapping_pairs(found, actual)
     predicts = rules.chooser == "prediction"
     tied_Q = _official_order(found_Q, tiou_Q) if ties == "official" else None
@@ -99,12 +99,12 @@ def match(found: Rows, actual: Rows, tiou_K: Floats, rules: Protocol, ties: Ties
     second_Q = chosen_Q if tied_Q is None else tied_Q[enough_Q]
     order_Q = np.lexsort((second_Q, -tiou_Q, chooser_Q))
     chooser_Q, chosen_Q, tiou_Q = chooser_Q[order_Q], chosen_Q[order_Q], tiou_Q[order_Q]
-    hit_KN = np.zeros((len(tiou_K), len(found)), dtype=bool)
+    taken_KN = np.full((len(tiou_K), len(found)), -1, dtype=np.intp)
     for k, threshold in enumerate(tiou_K):
         enough_Q = tiou_Q > threshold if rules.strict else tiou_Q >= threshold
         chooser, chosen = _choose_in_turn(chooser_Q[enough_Q], chosen_Q[enough_Q])
-        hit_KN[k, chooser if predicts else chosen] = True
-    return hit_KN
+        taken_KN[k, chooser if predicts else chosen] = chosen if predicts else chooser
+    return taken_KN
 
 
 def _official_order(found_Q: Indices, tiou_Q: Floats) -> Indices:
