@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.limits import measure_limits
 from benchmarks.plain import FullContext, train_plainly, with_plain_attention
 from wtal_core.branches.cbp import CBP
 from wtal_core.branches.vlp import VLP
@@ -99,8 +100,11 @@ def main(
     rows = [asdict(case) | best[case] for case in cases]
     given.out.mkdir(parents=True, exist_ok=True)
     target = given.out / f"train_{given.device}"
-    target.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(describe(rows, given.repeats), encoding="utf-8")
+    torch.set_num_threads(given.threads)
+    limits = measure_limits(given.device)
+    written = {"limits": limits, "rows": rows}
+    target.with_suffix(".json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    target.with_suffix(".md").write_text(describe(rows, given.repeats, limits), encoding="utf-8")
 
 
 def run_apart(case: Case) -> dict[str, Any]:
@@ -223,7 +227,7 @@ def shorten(video: Sample, length: int) -> Sample:
     return replace(video, feat_TD=video.feat_TD[:length], target_TC=target[:length])
 
 
-def describe(rows: Sequence[dict[str, Any]], repeats: int) -> str:
+def describe(rows: Sequence[dict[str, Any]], repeats: int, limits: Mapping[str, float]) -> str:
     """The Markdown page: one table per distribution of lengths."""
     first = rows[0]
     cpu = first["device"] == "cpu"
@@ -245,6 +249,10 @@ def describe(rows: Sequence[dict[str, Any]], repeats: int) -> str:
             if cpu
             else "Memory is the peak that torch allocated on the GPU."
         ),
+        "",
+        f"The machine's limits, measured at the end of the run: matrix products "
+        f"{limits['gemm_fp32']:g} GFLOP/s in fp32 and {limits['gemm_bf16']:g} in bf16, memory "
+        f"{limits['triad']:g} GB/s.",
     ]
     for lengths, title in LENGTHS.items():
         lines += ["", f"## {title[0].upper()}{title[1:]}", "", *table(rows, lengths)]

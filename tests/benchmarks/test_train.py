@@ -63,7 +63,10 @@ def test_it_writes_one_row_for_each_measurement(tmp_path: Path) -> None:
     flat = [word for pair in numbers.items() for word in pair]
     main(["--toy", *flat, "--classes", "3", "5", "--out", str(tmp_path)], run=measure)
     torch.set_num_threads(threads)
-    rows: list[dict[str, Any]] = json.loads((tmp_path / "train_cpu.json").read_text())
+    found = json.loads((tmp_path / "train_cpu.json").read_text())
+    assert set(found["limits"]) == {"gemm_fp32", "gemm_bf16", "triad"}
+    assert all(limit > 0 for limit in found["limits"].values())
+    rows: list[dict[str, Any]] = found["rows"]
     keys = {(r["branch"], r["classes"], r["lengths"], r["way"]) for r in rows}
     assert keys == {
         (branch, classes, lengths, way)
