@@ -57,6 +57,18 @@ def test_a_bad_instance_is_named(tmp_path: Path, segment: list[float], message: 
     assert "database['v'].annotations[1]" in str(caught.value)
 
 
+def test_what_is_kept_as_annotated(tmp_path: Path) -> None:
+    """Empty, behind the end, across it: as they stand; reversed and negative ones stay errors."""
+    rows = [[5, 5], [21, 22.5], [19, 20.05], [18, 33]]
+    items = [{"segment": row, "label": "a", "as_annotated": True} for row in rows]
+    truth = read_ground_truth(_write(tmp_path, items), "test")
+    assert truth.of("v").seg_N2.tolist() == rows
+    for row in ([6, 5], [-1, 2]):
+        item = {"segment": row, "label": "a", "as_annotated": True}
+        with pytest.raises(WtalError, match="needs 0 <= start < end"):
+            read_ground_truth(_write(tmp_path, [item]), "test")
+
+
 def test_other_faults(tmp_path: Path) -> None:
     with pytest.raises(WtalError, match="duration above 0"):
         read_ground_truth(_write(tmp_path, [], duration=0), "test")

@@ -45,8 +45,10 @@ class GroundTruth:
 def read_ground_truth(path: Path, subset: str) -> GroundTruth:
     """The instances of the videos of `subset`.
 
-    A top-level `ambiguous: {video: [[start, end], ...]}` is optional. Raises WtalError, naming file
-    and item, for a segment that is reversed, empty, negative or outside its video.
+    A top-level `ambiguous: {video: [[start, end], ...]}` is optional, and so is an annotation's
+    `as_annotated: true`, which lets it be empty or lie behind the end of its video. Raises
+    WtalError, naming file and item, for a segment that is otherwise reversed, empty, negative or
+    outside its video.
     """
     tree = read_json(path)
     if not isinstance(tree, dict) or not isinstance(tree.get("database"), dict):
@@ -98,6 +100,10 @@ def _instance(item: Any, duration: float, path: Path, where: str) -> tuple[float
     if not isinstance(item, dict) or not isinstance(item.get("label"), str):
         raise WtalError(f"{path}: {where} needs 'label' (str) and 'segment'. Correct the file.")
     start, end = read_segment(item, path, where)
+    if item.get("as_annotated") is True and 0 <= start <= end:
+        # Behind the end, or empty, and known to be: nobody can find it, and published numbers
+        # count it as missed.
+        return start, end
     if not 0 <= start < end:
         raise WtalError(f"{path}: {where} needs 0 <= start < end, got [{start}, {end}].")
     if start >= duration or end > duration + TOLERANCE_S:
