@@ -247,6 +247,25 @@ def test_odd_segments_of_activitynet(tmp_path: Path, prefix: str) -> None:
     assert len(read_ground_truth(path, "test").segments) == 3
 
 
+def test_wtalc_files_of_activitynet(tmp_path: Path) -> None:
+    """CO2-Net's form: other words for splits, no Ambiguous, ids with v_."""
+    folder = write_wtalc(tmp_path / "package")
+    (folder / "Ambiguous_test.txt").unlink()
+    names = [f"v_{letter * 11}" for letter in "abcde"]
+    np.save(folder / "videoname.npy", np.array([name.encode() for name in names]))
+    words = ["training", "training", "validation", "validation", "validation"]
+    np.save(folder / "subset.npy", np.array([word.encode() for word in words]))
+    labels, truth, readme = imported(tmp_path, "activitynet12", folder)
+    subsets = {v: e["subset"] for v, e in labels["videos"].items()}
+    assert subsets == {
+        "a" * 11: "train", "b" * 11: "train", "c" * 11: "test", "d" * 11: "test", "e" * 11: "test"
+    }  # fmt: skip
+    assert labels["videos"]["b" * 11]["labels"] == ["CliffDiving", "Diving"]
+    assert truth["database"]["c" * 11]["duration"] == 30
+    assert "ambiguous" not in truth
+    assert "CliffDiving segment is a Diving" not in readme
+
+
 def test_another_version_is_refused(tmp_path: Path) -> None:
     package = write_activitynet(tmp_path / "package", version="VERSION 1.3")
     result = wtal_import(tmp_path, "activitynet12", package)
@@ -345,7 +364,7 @@ def test_layouts_are_told_apart(tmp_path: Path) -> None:
     write_json(tmp_path / "other/page.json", {"no": "database"})
     (tmp_path / "other/broken.json").write_text("{")
     with pytest.raises(
-        WtalError, match=r"no annotations of THUMOS14.*`database`.*_test\.txt.*\.npy"
+        WtalError, match=r"no annotations of THUMOS14.*`database`.*\.npy.*_test\.txt"
     ):
         recognise(tmp_path / "other")
     with pytest.raises(WtalError, match="no such file"):
@@ -411,6 +430,40 @@ def test_ambiguous_intervals_from_elsewhere(tmp_path: Path) -> None:
     assert "ambiguous intervals (1 in 1 videos)" in readme
     result = wtal_import(tmp_path, "thumos14", text, "--ambiguous", str(path))
     assert "has ambiguous intervals of its own" in result.output
+
+
+def test_names_break_no_line(tmp_path: Path) -> None:
+    package = write_activitynet(tmp_path / "package")
+    tree = json.loads((package / "activity_net.json").read_text())
+    items = tree["database"]["aaaaaaaaaa1"]["annotations"]
+    for item in items:
+        item["label"] = "<b>\n# head"
+    write_json(package / "a\nmethod: 3.json", tree)
+    (package / "activity_net.json").unlink()
+    labels, _, readme = imported(tmp_path, "activitynet12", package)
+    assert "<b>\n# head" in labels["classes"]
+    assert "aaaaaaaaaa1: &lt;b&gt; # head 1.5–6 s" in readme
+    facts = load_yaml(tmp_path / "data/activitynet12/dataset.yaml")
+    assert isinstance(facts["method"], dict)
+
+
+def test_features_fit_what_was_imported(tmp_path: Path) -> None:
+    """Both commands in turn: dataset.yaml names the features, lengths are checked."""
+    labels, _, _ = imported(tmp_path, "thumos14", write_um(tmp_path / "package"))
+    folder = tmp_path / "features"
+    folder.mkdir()
+    lengths = {video_id(51, "train"): 143, video_id(161, "train"): 36, video_id(4, "test"): 4}
+    lengths |= {video_id(131, "test"): 35}  # 23 s
+    for i, (video, length) in enumerate(lengths.items()):
+        np.save(folder / f"{video}.npy", np.full((length, 6), i, np.float32))
+    data = tmp_path / "data/thumos14"
+    words = ["import", "features", str(folder), "--data", str(data), "--kind", "i3d"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "4 videos, 218 snippets" in result.output
+    facts = read_facts(data / "dataset.yaml", "i3d", I3dParams)
+    assert (facts.imported, facts.rgb) == ("imported/i3d", "encoders/i3d_rgb")
+    assert labels["videos"].keys() == lengths.keys()
 
 
 def test_class_numbers(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from wtal_core.importing.annotations_model import (
 
 WANTED = "a JSON with `database` (ActivityNet, UM's gt.json, ActionFormer, OpenTAD)"
 SPLITS = {"split_train.txt": "train", "split_test.txt": "test"}
-_PREFIX = "v_"
 
 
 def has_database(path: Path) -> bool:
@@ -44,9 +43,6 @@ def read_database(path: Path, subsets: Mapping[str, str], classes: tuple[str, ..
     times = Times()
     videos = [_read_video(v, entry, path, subsets, times) for v, entry in database.items()]
     notes = [*times.notes()]
-    if all(video.id.startswith(_PREFIX) for video in videos):
-        videos = [_rename(video, video.id.removeprefix(_PREFIX)) for video in videos]
-        notes.append(Note("ids begin with v_", "taken off, as in ActivityNet's own files"))
     splits = {path.parent / name: subset for name, subset in SPLITS.items()}
     used = [split for split in splits if split.is_file()]
     if len(used) == len(splits):
@@ -92,10 +88,6 @@ def _read_video(
         None,
         seconds if seconds and seconds > 0 else None,
     )
-
-
-def _rename(video: Annotated, name: str) -> Annotated:
-    return Annotated(name, video.subset, video.instances, video.labels, video.duration_s)
 
 
 def _apply_splits(

@@ -1,6 +1,7 @@
 """Writes the folder of an imported data set: its facts, labels, segments, and a README."""
 
 import hashlib
+import html
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -63,7 +64,7 @@ def import_data_set(
         "ground_truth.json": _json_text(curated.ground_truth),
         "dataset.yaml": DATASET_YAML.format(
             title=benchmark.title,
-            layout=package.layout,
+            layout=_one_line(package.layout),
             name=folder.name,
             protocol=package.protocol,
             method="\n".join(f"  {section}: {{}}" for section in METHOD),
@@ -144,7 +145,7 @@ def _readme(
     lines = [
         f"# {benchmark.title}",
         "",
-        f"Written by `wtal import {benchmark.name}` from {package.layout}.",
+        f"Written by `wtal import {benchmark.name}` from {_one_line(package.layout)}.",
         "",
         "| split | videos, official | in the package | here | segments in the package | here |",
         "|---|---|---|---|---|---|",
@@ -164,11 +165,16 @@ def _readme(
         "",
     ]
     for note in curated.notes:
-        lines.append(f"- **{note.quirk}**: {note.done}.")
-        lines += [f"  - {item}" for item in note.items]
+        lines.append(f"- **{_one_line(note.quirk)}**: {_one_line(note.done)}.")
+        lines += [f"  - {_one_line(item)}" for item in note.items]
     lines += ["", "## Files read", "", "| file | SHA-256 |", "|---|---|"]
-    lines += [f"| {path.name} | `{_sha256(path)}` |" for path in sorted(package.files)]
+    lines += [f"| {_one_line(path.name)} | `{_sha256(path)}` |" for path in sorted(package.files)]
     return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    """Names come from strangers' files, so they may not break lines or be taken for HTML."""
+    return html.escape(" ".join(text.split()), quote=False)
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wtal_core.errors import WtalError
 from wtal_core.importing import annotation_json, official_text, wtalc
-from wtal_core.importing.annotations_model import Annotations, Times, group_ambiguous
+from wtal_core.importing.annotations_model import Annotations, Note, Times, group_ambiguous
 from wtal_core.importing.benchmark_sets import BenchmarkSet
 
 Reader = Callable[[], Annotations]
@@ -28,9 +28,9 @@ def read_annotations(
     else:
         found = _in_folder(source, benchmark) or _below(source, benchmark)
     if not found:
-        looked = [annotation_json.WANTED]
+        looked = [annotation_json.WANTED, wtalc.WANTED]
         if benchmark.name == "thumos14":
-            looked += [official_text.WANTED, wtalc.WANTED]
+            looked.append(official_text.WANTED)
         raise WtalError(
             f"{source}: no annotations of {benchmark.title} recognised. Looked for: "
             f"{'; '.join(looked)}."
@@ -39,7 +39,7 @@ def read_annotations(
         raise WtalError(
             f"{source}: several packages of annotations: {', '.join(found)}. Name one as SOURCE."
         )
-    package = next(iter(found.values()))()
+    package = _take_prefix_off(next(iter(found.values()))(), benchmark.prefix)
     if not ambiguous:
         return package
     if package.ambiguous:
@@ -48,11 +48,20 @@ def read_annotations(
     return replace(package, ambiguous=added, files=(*package.files, *ambiguous))
 
 
+def _take_prefix_off(package: Annotations, prefix: str) -> Annotations:
+    """Ids as the benchmark's makers write them."""
+    if not prefix or not all(video.id.startswith(prefix) for video in package.videos):
+        return package
+    videos = tuple(replace(v, id=v.id.removeprefix(prefix)) for v in package.videos)
+    note = Note(f"ids begin with {prefix}", "taken off, as in the benchmark's own files")
+    return replace(package, videos=videos, notes=(*package.notes, note))
+
+
 def _in_file(path: Path, benchmark: BenchmarkSet) -> dict[str, Reader]:
     if path.suffix.lower() == ".json":
         return _json(path, benchmark)
     folder = path.parent
-    if path.suffix == ".npy" and benchmark.name == "thumos14" and wtalc.has_wtalc_files(folder):
+    if path.suffix == ".npy" and wtalc.has_wtalc_files(folder):
         return {folder.name: partial(wtalc.read_wtalc, folder, dict(benchmark.subsets))}
     return {}
 
