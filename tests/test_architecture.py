@@ -57,7 +57,10 @@ THIRD_PARTY = {
     "yaml": ("wtal_core/params.py",),
     "safetensors": ("wtal_core/checkpoint.py",),
     "typer": ("stages/", "wtal_cli/"),
-    "matplotlib": ("wtal_core/pictures.py", "wtal_core/study/plots.py", "stages/", "wtal_cli/"),
+    "matplotlib": (
+        "wtal_core/pictures.py", "wtal_core/study/plots.py", "wtal_core/diagnosis/plots.py",
+        "stages/", "wtal_cli/",
+    ),
     "dvc": (),
     "pydantic": (),
     "pickle": ("wtal_core/importing/object_arrays.py",),  # with a list of what it may name

@@ -1,0 +1,105 @@
+"""A finished run as commands name it: `data/NAME` (its last round) or `data/NAME@r1`."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wtal_core.errors import WtalError
+
+ROUND = re.compile(r"r\d+")
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="data/NAME, or data/NAME@r1 for a round but the last")
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One round of the data set in the folder `data`, as it is checked out now."""
+
+    data: Path
+    round: str
+
+    @property
+    def name(self) -> str:
+        """As a user would write it."""
+        return f"{self.data}@{self.round}"
+
+    @property
+    def dataset_yaml(self) -> Path:
+        """Facts of the data set."""
+        return self.data / "dataset.yaml"
+
+    @property
+    def labels(self) -> Path:
+        """Videos and, for the training split, their video-level labels."""
+        return self.data / "labels.json"
+
+    @property
+    def ground_truth(self) -> Path:
+        """Segments by hand; the data set may have none."""
+        return self.data / "ground_truth.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Segments of the test split."""
+        return self.data / self.round / "predictions.json"
+
+    @property
+    def scores(self) -> Path:
+        """Both branches' and the final scores of the test split."""
+        return self.data / "scores" / f"{self.round}.zarr"
+
+    def pseudo_labels(self, branch: str) -> Path:
+        """What a branch said of the training split in this round."""
+        return self.data / self.round / f"pseudo_{branch}.zarr"
+
+
+def open_run(text: str) -> Run:
+    """The run that a user names. Raises WtalError where there is no such folder or round."""
+    folder, _, wanted = text.rpartition("@")
+    if not folder or Path(text).is_dir() or not ROUND.fullmatch(wanted):
+        folder, wanted = text, ""
+    data = Path(folder)
+    if not data.is_dir():
+        raise WtalError(
+            f"{data}: no such folder. RUN is the folder of a data set, such as data/demo, or "
+            "data/demo@r1 for one of its rounds; run from the top of the repository."
+        )
+    if not (data / "dataset.yaml").is_file():
+        raise WtalError(
+            f"{data}: not the folder of a data set, it holds no dataset.yaml. RUN is a folder such "
+            "as data/demo."
+        )
+    there = finished_rounds(data)
+    if not there:
+        raise WtalError(
+            f"{data}: no finished run, no round has a predictions.json. Run "
+            f"`dvc exp run -S dataset={data.name}`, or `dvc checkout` for one that was recorded."
+        )
+    if wanted and wanted not in there:
+        raise WtalError(
+            f"{data}: round {wanted} has no predictions.json; there are {', '.join(there)}."
+        )
+    return Run(data, wanted or there[-1])
+
+
+def finished_rounds(data: Path) -> list[str]:
+    """The rounds that have predictions, the warm-up (r0) first."""
+    found = [path.parent.name for path in data.glob("r*/predictions.json")]
+    return sorted((name for name in found if ROUND.fullmatch(name)), key=lambda name: int(name[1:]))
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Print what a user can mend, without a traceback, and end with exit code 2."""
+    try:
+        yield
+    except WtalError as err:
+        print(f"error: {err}", file=sys.stderr)
+        raise typer.Exit(2) from err
