@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from wtal_cli.diagnose import diagnose
 from wtal_cli.evaluate import evaluate
 from wtal_cli.import_ import app as import_app
 from wtal_cli.inspection import compare, describe
+from wtal_cli.plan import plan
 from wtal_cli.show import show
 from wtal_core.errors import WtalError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(import_app, name="import")
+app.command()(plan)
 app.command()(evaluate)
+app.command()(diagnose)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""What a run will cost in hours, disk and memory, before anything runs."""
