@@ -13,6 +13,7 @@ from wtal_cli.import_ import app as import_app
 from wtal_cli.inspection import compare, describe
 from wtal_cli.plan import plan
 from wtal_cli.show import show
+from wtal_cli.stats import stats
 from wtal_core.errors import WtalError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -20,6 +21,7 @@ app.add_typer(import_app, name="import")
 app.command()(plan)
 app.command()(evaluate)
 app.command()(diagnose)
+app.command()(stats)
 
 
 @app.callback()

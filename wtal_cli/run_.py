@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from wtal_core.annotations import Video, read_json, read_labels
 from wtal_core.errors import WtalError
 
 ROUND = re.compile(r"r\d+")
@@ -93,6 +94,26 @@ def finished_rounds(data: Path) -> list[str]:
     """The rounds that have predictions, the warm-up (r0) first."""
     found = [path.parent.name for path in data.glob("r*/predictions.json")]
     return sorted((name for name in found if ROUND.fullmatch(name)), key=lambda name: int(name[1:]))
+
+
+def localized_videos(run: Run) -> dict[str, tuple[Video, float]]:
+    """The videos that were localized, each with its duration in seconds.
+
+    A video that could not be read has no duration and is left out.
+    """
+    record = run.data / "frames" / "record.json"
+    tree = read_json(record)
+    known = tree.get("videos") if isinstance(tree, dict) else None
+    if not isinstance(known, dict):
+        raise WtalError(f"{record}: it needs 'videos'. Rerun `dvc repro`, or `dvc checkout`.")
+    found = {
+        video.id: (video, float(known[video.id]["duration_s"]))
+        for video in read_labels(run.labels).videos("test")
+        if video.id in known and "duration_s" in known[video.id]
+    }
+    if not found:
+        raise WtalError(f"{record}: no test video of {run.labels} is in it. Rerun `dvc repro`.")
+    return found
 
 
 @contextmanager

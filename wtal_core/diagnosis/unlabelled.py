@@ -98,6 +98,8 @@ def foreground_level(high: float, low: float, recentred: bool) -> float:
     """
     if not recentred:
         return high
+    if low <= 0 or high >= 1:
+        return 1.0  # the odds move by infinity, and nothing is above a threshold any more
     odds = (log(high / (1 - high)) - log(low / (1 - low))) / 2
     return 1 / (1 + exp(-odds))
 
