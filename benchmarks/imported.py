@@ -1,6 +1,6 @@
 """From a package of features to mAP: seconds, peak memory and disk of each step.
 
-python -m benchmarks.imported [--median 240] [--epochs 1] [--folder DIR] makes a package as big as
+python -m benchmarks.imported [--median 240] [--epochs 10] [--folder DIR] makes a package as big as
 THUMOS14's (benchmarks/package.py), imports it and runs the pipeline's stages one after another,
 each as a process of its own, without videos. Parameters are those of params.yaml, the paper's, but
 for the number of epochs. Writes benchmarks/results/imported.json and .md.
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--median", type=int, default=240, help="snippets of a video")
     parser.add_argument("--train", type=int, default=200, help="training videos")
     parser.add_argument("--test", type=int, default=212, help="test videos")
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=10, help="of every training")
     parser.add_argument("--min-steps", type=int, default=1)
     parser.add_argument("--until", default="", help="the last step, e.g. 'infer r0'")
     parser.add_argument("--folder", type=Path, help="keep everything in this new folder")
