@@ -1,9 +1,9 @@
 """From a package of features to mAP: seconds, peak memory and disk of each step.
 
-python -m benchmarks.imported [--median 240] [--epochs 10] [--folder DIR] makes a package as big as
+python -m benchmarks.imported [--median 240] [--epochs 10] [--precision bf16] [--folder DIR] makes a package as big as
 THUMOS14's (benchmarks/package.py), imports it and runs the pipeline's stages one after another,
 each as a process of its own, without videos. Parameters are those of params.yaml, the paper's, but
-for the number of epochs. Writes benchmarks/results/imported.json and .md.
+for the number of epochs and the precision. Writes benchmarks/results/imported.json and .md.
 """
 
 import argparse
@@ -90,11 +90,12 @@ def used_bytes(folder: Path) -> int:
     return sum(sizes.values())
 
 
-def shorten_epochs(source: Path, target: Path, epochs: int, min_steps: int) -> None:
-    """params.yaml with other numbers of epochs, and of the least steps in one."""
+def adjust(source: Path, target: Path, epochs: int, min_steps: int, precision: str) -> None:
+    """params.yaml with other numbers of epochs, of the least steps in one, and precision."""
     text = source.read_text(encoding="utf-8")
     text = re.sub(r"^  epochs: (10|20)\b", f"  epochs: {epochs}", text, flags=re.MULTILINE)
     text = re.sub(r"^  min_steps: \d+", f"  min_steps: {min_steps}", text, flags=re.MULTILINE)
+    text = re.sub(r"^  precision: \w+", f"  precision: {precision}", text, flags=re.MULTILINE)
     target.write_text(text, encoding="utf-8")
 
 
@@ -129,6 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--test", type=int, default=212, help="test videos")
     parser.add_argument("--epochs", type=int, default=10, help="of every training")
     parser.add_argument("--min-steps", type=int, default=1)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     parser.add_argument("--until", default="", help="the last step, e.g. 'infer r0'")
     parser.add_argument("--folder", type=Path, help="keep everything in this new folder")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
@@ -144,11 +146,12 @@ def main(arguments: list[str] | None = None) -> None:
         "median length": given.median,
         "epochs": given.epochs,
         "least steps an epoch": given.min_steps,
+        "precision": given.precision,
         "package MiB": round(sum(used_bytes(folder / k) for k in ("i3d", "clip")) / 2**20),
         "made in s": round(time.perf_counter() - start),
     }
     params = folder / "params.yaml"
-    shorten_epochs(ROOT / "params.yaml", params, given.epochs, given.min_steps)
+    adjust(ROOT / "params.yaml", params, given.epochs, given.min_steps, given.precision)
     try:
         steps = run_steps(folder, params, given.until)
     finally:
