@@ -1,9 +1,10 @@
 """From a package of features to mAP: seconds, peak memory and disk of each step.
 
-python -m benchmarks.imported [--median 240] [--epochs 10] [--precision bf16] [--folder DIR] makes a package as big as
-THUMOS14's (benchmarks/package.py), imports it and runs the pipeline's stages one after another,
-each as a process of its own, without videos. Parameters are those of params.yaml, the paper's, but
-for the number of epochs and the precision. Writes benchmarks/results/imported.json and .md.
+python -m benchmarks.imported [--median 240] [--epochs 10] [--precision bf16] [--folder DIR] makes a
+package as big as THUMOS14's (benchmarks/package.py), imports it and runs the pipeline's stages one
+after another, each as a process of its own, without videos. Parameters are those of params.yaml,
+the paper's, but for the number of epochs and the precision. Writes benchmarks/results/imported.json
+and .md.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.imported import main, shorten_epochs, used_bytes
+from benchmarks.imported import adjust, main, used_bytes
 from benchmarks.package import CLASSES, GRID, Size, draw_actions, draw_lengths, make_package
 from wtal_core.annotations import read_labels
 from wtal_core.ground_truth import read_ground_truth
@@ -59,12 +59,14 @@ def test_what_a_package_holds(tmp_path: Path) -> None:
 
 
 def test_shorter_epochs(tmp_path: Path) -> None:
-    shorten_epochs(ROOT / "params.yaml", tmp_path / "p.yaml", 3, 1)
+    adjust(ROOT / "params.yaml", tmp_path / "p.yaml", 3, 1, "bf16")
     before, after = (
         path.read_text().splitlines() for path in (ROOT / "params.yaml", tmp_path / "p.yaml")
     )
     changed = [new for old, new in zip(before, after, strict=True) if old != new]
-    assert [line.split("#")[0].strip() for line in changed] == ["epochs: 3", "min_steps: 1"] * 3
+    assert sorted(line.split("#")[0].strip() for line in changed) == (
+        ["epochs: 3"] * 3 + ["min_steps: 1"] * 3 + ["precision: bf16"] * 3
+    )
 
 
 def test_a_file_of_two_names_counts_once(tmp_path: Path) -> None:
