@@ -25,7 +25,9 @@ def plan(
     name: Annotated[str, typer.Argument(help="data set: the folder's name under data/")],
     data: Annotated[Path, typer.Option(help="where the data sets are")] = Path("data"),
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
-    measure_s: Annotated[float, typer.Option(help="seconds for measuring, about")] = 20.0,
+    measure_s: Annotated[
+        float, typer.Option(help="seconds to measure; starting comes on top")
+    ] = 20.0,
     json_to: Annotated[Path | None, typer.Option("--json", help="write it to this file")] = None,
     allow_full: Annotated[
         bool, typer.Option("--allow-full", help="exit 0 though a disk is too small")

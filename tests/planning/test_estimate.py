@@ -19,6 +19,7 @@ from wtal_core.planning.workload import MethodWork, StepWork, VideoWork
 MACHINE = MachineRates(
     start_s=1.0,
     start_torch_s=5.0,
+    start_evaluate_s=4.0,
     start_bytes=100,
     start_torch_bytes=1000,
     sha256_s_byte=0.0,
@@ -147,12 +148,12 @@ def test_results() -> None:
     infer = find(costs, "infer@r1")
     assert infer.seconds == pytest.approx(5 + 7 + 11 * (0.1 + 0.2) + 0.3)
     assert infer.out_bytes == 11 * 4 * 12 + 5 * 120
-    assert find(costs, "evaluate@r2").seconds == pytest.approx(5 + 0.4)
+    assert find(costs, "evaluate@r2").seconds == pytest.approx(4 + 0.4)
     assert find(costs, "summary").seconds == pytest.approx(1 + 3 * 2)
 
 
 def test_imported_features_are_passed_on() -> None:
-    cost = Estimator(RATES, RUN).passed_on("features_clip", snippets=50, columns=5)
+    cost = Estimator(RATES, RUN).passed_on("features_clip", rows=50, columns=5)
     assert (cost.seconds, cost.out_bytes, cost.item_bytes) == (5.0, 500, 0.0)
 
 

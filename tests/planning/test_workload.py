@@ -1,5 +1,8 @@
 """Counting work: frames, sizes, padding, and who waits for whom; by hand."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from wtal_core.planning.workload import (
@@ -8,9 +11,11 @@ from wtal_core.planning.workload import (
     fill_durations,
     fit_size,
     spread,
+    stored_rows,
 )
 from wtal_core.schema.training import StepParams
 from wtal_core.schema.video import VideoParams
+from wtal_core.store import write_sequences
 from wtal_core.video.glimpse import Header
 
 
@@ -70,6 +75,15 @@ def test_several_batches_are_padded_each_to_its_own_longest() -> None:
 def test_a_skipped_stage_has_no_work() -> None:
     work = count_training([5, 6], StepParams(epochs=0))
     assert (work.steps, work.snippets, work.mean) == (0, 0.0, 0.0)
+
+
+def test_a_store_fills_whole_chunks(tmp_path: Path) -> None:
+    assert stored_rows([3, 4]) == 7
+    assert stored_rows([1000, 24]) == 1024
+    feat = np.zeros((1030, 7), np.float16)
+    write_sequences(tmp_path / "s", [("v", {"feat": feat})], {"feat": ("T", "D")}, {})
+    chunks = (p for p in (tmp_path / "s" / "feat" / "c").rglob("*") if p.is_file())
+    assert sum(path.stat().st_size for path in chunks) == stored_rows([1030]) * 7 * 2
 
 
 def test_free_workers_take_the_next_video() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wtal_core.planning.rates import EncoderRates, Rates, StepCost, VideoRates
-from wtal_core.planning.workload import MethodWork, StepWork, VideoWork, spread
+from wtal_core.planning.workload import MethodWork, StepWork, VideoWork, spread, stored_rows
 
 ROW_BYTES = 2  # features are float16
 SCORE_BYTES = 3 * 4  # a snippet and class in scores/: cbp, vlp, final, float32
@@ -58,7 +58,7 @@ class Estimator:
             for v in videos
         ]
         size = sum(v.frames * v.px for v in videos) * rates.frame_bytes_px
-        return self._pooled("frames", each, size, rates.memory, torch=False)
+        return self._pooled("frames", each, size, size, rates.memory, torch=False)
 
     def flow(self, videos: Sequence[VideoWork]) -> Cost:
         """A field for each pair of stored frames."""
@@ -66,7 +66,7 @@ class Estimator:
         read = rates.frame_bytes_px * machine.sha256_s_byte
         each = [v.px * (v.fields * rates.flow_s_px + v.frames * read) for v in videos]
         size = sum(v.fields * v.px for v in videos) * rates.flow_bytes_px
-        return self._pooled("flow", each, size, rates.memory, torch=False)
+        return self._pooled("flow", each, size, size, rates.memory, torch=False)
 
     def features_i3d(self, videos: Sequence[VideoWork], columns: int) -> Cost:
         """Both streams, each a job of its own."""
@@ -76,20 +76,18 @@ class Estimator:
             stored = v.px * v.frames * (video.frame_bytes_px + video.flow_bytes_px)
             hashing = stored * machine.sha256_s_byte / 2  # either stream finds half of it known
             each += [v.snippets * s + hashing for s in (rates.i3d_rgb_s, rates.i3d_flow_s)]
-        size = sum(v.snippets for v in videos) * columns * ROW_BYTES
-        return self._pooled("features_i3d", each, size, rates.i3d_memory)
+        return self._pooled("features_i3d", each, *_rows(videos, columns), rates.i3d_memory)
 
     def features_clip(self, videos: Sequence[VideoWork], columns: int) -> Cost:
         """One frame a snippet."""
         rates, machine = self._encoders, self.rates.machine
         read = self._video.frame_bytes_px * machine.sha256_s_byte
         each = [v.snippets * rates.clip_s + v.px * v.frames * read for v in videos]
-        size = sum(v.snippets for v in videos) * columns * ROW_BYTES
-        return self._pooled("features_clip", each, size, rates.clip_memory)
+        return self._pooled("features_clip", each, *_rows(videos, columns), rates.clip_memory)
 
-    def passed_on(self, stage: str, snippets: int, columns: int) -> Cost:
+    def passed_on(self, stage: str, rows: int, columns: int) -> Cost:
         """Imported features: hashed and given a second name."""
-        size = snippets * columns * ROW_BYTES
+        size = rows * columns * ROW_BYTES
         machine = self.rates.machine
         seconds = machine.start_torch_s + size * machine.sha256_s_byte + self._saving(size)
         return Cost(stage, seconds, size, note="imported")
@@ -116,7 +114,7 @@ class Estimator:
     def _b_step(self, work: MethodWork, name: str, start: str) -> Cost:
         rates, seen = self.rates.method, sum(work.train)
         scoring = rates.score_cbp_s + (rates.score_vlp_s if start != "r0" else 0.0)
-        out = rates.vlp_bytes + seen * work.classes * PSEUDO_BYTES
+        out = rates.vlp_bytes + stored_rows(work.train) * work.classes * PSEUDO_BYTES
         return self._training(
             f"b_step@{name}", work, self.run.b_step, rates.b_step, rates.vlp_bytes, out,
             extra_s=rates.text_s + seen * scoring,
@@ -124,7 +122,7 @@ class Estimator:
 
     def _f_step(self, work: MethodWork, name: str) -> Cost:
         rates, seen = self.rates.method, sum(work.train)
-        out = rates.cbp_bytes + seen * work.classes * PSEUDO_BYTES
+        out = rates.cbp_bytes + stored_rows(work.train) * work.classes * PSEUDO_BYTES
         return self._training(
             f"f_step@{name}", work, self.run.f_step, rates.f_step, rates.cbp_bytes, out,
             extra_s=rates.text_s + seen * (rates.score_cbp_s + rates.score_vlp_s),
@@ -133,7 +131,7 @@ class Estimator:
     def _infer(self, work: MethodWork, name: str) -> Cost:
         rates, machine, seen = self.rates.method, self.rates.machine, sum(work.test)
         segments = len(work.test) * self.run.max_per_video * SEGMENT_BYTES
-        out = seen * work.classes * SCORE_BYTES + segments
+        out = stored_rows(work.test) * work.classes * SCORE_BYTES + segments
         read = seen * (work.i3d_columns + work.clip_columns) * ROW_BYTES
         seconds = (
             machine.start_torch_s
@@ -146,7 +144,8 @@ class Estimator:
         return Cost(_of_round("infer", name), seconds, out)
 
     def _evaluate(self, work: MethodWork, name: str) -> Cost:
-        seconds = self.rates.machine.start_torch_s + len(work.test) * self.rates.method.evaluate_s
+        measuring = len(work.test) * self.rates.method.evaluate_s
+        seconds = self.rates.machine.start_evaluate_s + measuring
         return Cost(_of_round("evaluate", name), seconds, 20e3)
 
     def _training(
@@ -182,7 +181,8 @@ class Estimator:
         self,
         stage: str,
         each_s: Sequence[float],
-        size: float,
+        out: float,
+        items: float,
         memory: int | None,
         torch: bool = True,
     ) -> Cost:
@@ -190,9 +190,9 @@ class Estimator:
         machine, workers = self.rates.machine, min(self.run.workers, max(1, len(each_s)))
         start_s = machine.start_torch_s if torch else machine.start_s
         base = machine.start_torch_bytes if torch else machine.start_bytes
-        seconds = 2 * start_s + spread(each_s, workers) + self._saving(size)
+        seconds = 2 * start_s + spread(each_s, workers) + self._saving(out)
         most = None if memory is None else base + workers * (base + memory)
-        return Cost(stage, seconds, size, size, memory=most)
+        return Cost(stage, seconds, out, items, memory=most)
 
     def _saving(self, size: float) -> float:
         """Seconds that DVC takes to hash a result and to copy it."""
@@ -210,6 +210,14 @@ class Estimator:
         if self.rates.encoders is None:
             raise ValueError("the encoders were not measured")
         return self.rates.encoders
+
+
+def _rows(videos: Sequence[VideoWork], columns: int) -> tuple[float, float]:
+    """Bytes of features in the stores of all subsets, and of the items that they are made of."""
+    subsets = {video.subset for video in videos}
+    stored = sum(stored_rows(v.snippets for v in videos if v.subset == name) for name in subsets)
+    width = columns * ROW_BYTES
+    return stored * width, sum(video.snippets for video in videos) * width
 
 
 def _of_round(stage: str, name: str) -> str:

@@ -49,10 +49,12 @@ class BranchMaker:
 def measure_machine_rates(folder: Path, say: Say) -> MachineRates:
     """Starting, hashing, writing to the disk of `folder`."""
     start_s, start_bytes = measure_machine.measure_start("stages.flow")
+    start_evaluate_s, _ = measure_machine.measure_start("stages.evaluate")
     start_torch_s, start_torch_bytes = measure_machine.measure_start("stages.features_clip")
     rates = MachineRates(
         start_s,
         start_torch_s,
+        start_evaluate_s,
         start_bytes,
         start_torch_bytes,
         sha256_s_byte=measure_machine.measure_hashing("sha256"),

@@ -1,5 +1,6 @@
 """The plan of a run: what each stage costs, what is there already, and whether there is room."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from wtal_core.planning.room import (
 from wtal_core.planning.settings import Settings
 from wtal_core.planning.survey import Import, Survey, survey
 from wtal_core.planning.workload import MethodWork, count_training
+
+BUSY = 0.6  # processes at work, per core, from which on the measurement says so
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def make_plan(
     afresh: bool = False,
 ) -> Plan:
     """Survey, measure, estimate. `afresh` counts stages whose results exist, too."""
+    crowd = busy()
     found = survey(data, settings)
     say(f"{len(found.labels.all_videos)} videos in labels.json, {_describe(found)}")
     rounds = settings.run.rounds
@@ -134,8 +138,19 @@ def make_plan(
         tuple(find_shortages(needed, places)),
         places,
         workers,
-        found.notes,
+        (*found.notes, *crowd),
         rates,
+    )
+
+
+def busy() -> tuple[str, ...]:
+    """A note where others use much of this machine: what was measured holds as long as they do."""
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load < BUSY * cores:
+        return ()
+    return (
+        f"others keep {load:.1f} processes at work on {cores} cores: the times hold for a machine "
+        "as busy as that",
     )
 
 
@@ -157,7 +172,7 @@ def estimate(
     )  # fmt: skip
     for stage, one in imports:
         if one is not None:
-            costs[stage] = estimator.passed_on(stage, one.snippets, one.columns)
+            costs[stage] = estimator.passed_on(stage, one.rows, one.columns)
     order = ("frames", "flow", "features_i3d", "features_clip")
     first = [
         costs.get(stage, Cost(stage, 0.0 if stage in there else start_s, note=_why(stage, found)))

@@ -87,7 +87,8 @@ class MachineRates:
 
     start_s: float  # a process that imports OpenCV and PyAV
     start_torch_s: float  # a process that imports torch and open_clip
-    start_bytes: int  # memory of the one, and of the other
+    start_evaluate_s: float  # the stage evaluate, which needs torch and no encoder
+    start_bytes: int  # memory of the first, and of the second
     start_torch_bytes: int
     sha256_s_byte: float
     md5_s_byte: float

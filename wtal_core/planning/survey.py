@@ -14,7 +14,7 @@ from wtal_core.errors import BadVideo, WtalError
 from wtal_core.importing.features_store import read_record
 from wtal_core.items import check_bad, map_videos
 from wtal_core.planning.settings import Settings
-from wtal_core.planning.workload import VideoWork, count_video, fill_durations
+from wtal_core.planning.workload import VideoWork, count_video, fill_durations, stored_rows
 from wtal_core.sources import find_sources
 from wtal_core.video.glimpse import Header, read_header
 
@@ -31,9 +31,9 @@ class Import:
     columns: int
 
     @property
-    def snippets(self) -> int:
-        """Of both subsets."""
-        return sum(sum(lengths) for lengths in self.lengths.values())
+    def rows(self) -> int:
+        """That the stores of both subsets fill."""
+        return sum(stored_rows(lengths) for lengths in self.lengths.values())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ T snippets, D and E columns of I3D's and CLIP's features, C classes.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from wtal_core.schema.video import VideoParams
 from wtal_core.training.batches import count_steps, draw_buckets
 from wtal_core.video.glimpse import Header
 
+CHUNK_ROWS = 1024  # of a store of features or scores
 GUESSED_FPS = 25.0  # of a file that does not tell its frame rate
 
 
@@ -124,6 +125,12 @@ def count_training(lengths: Sequence[int], step: StepParams, passes: int = 8) ->
     ]
     steps = step.epochs * count_steps(len(lengths), step.batch, step.min_steps)
     return StepWork(step.epochs, steps, steps * sum(sizes) / len(sizes), max(sizes))
+
+
+def stored_rows(lengths: Iterable[int]) -> int:
+    """Rows that a store of one subset fills: whole chunks, unless it is smaller than one."""
+    total = sum(lengths)
+    return total if total <= CHUNK_ROWS else math.ceil(total / CHUNK_ROWS) * CHUNK_ROWS
 
 
 def spread(costs_s: Sequence[float], workers: int) -> float:
