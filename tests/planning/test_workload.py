@@ -62,6 +62,7 @@ def test_padded_snippets_of_a_single_batch_are_exact() -> None:
     assert (work.steps, work.largest) == (20, 3 * 20)
     assert work.snippets == 20 * 60
     assert work.mean == 60
+    assert work.videos == 3
 
 
 def test_several_batches_are_padded_each_to_its_own_longest() -> None:
@@ -70,6 +71,7 @@ def test_several_batches_are_padded_each_to_its_own_longest() -> None:
     assert work.steps == 6
     assert work.snippets == 3 * (2 * 10 + 2 * 500)  # lengths so far apart never share a batch
     assert work.largest == 1000
+    assert work.videos == 2
 
 
 def test_a_skipped_stage_has_no_work() -> None:

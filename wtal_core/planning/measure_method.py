@@ -49,10 +49,8 @@ def measure_step(trial: Trial, work: StepWork, budget_s: float) -> StepCost:
     """
     if not work.steps:
         return StepCost(Linear(0.0, 0.0), None)
-    videos = trial.step.batch
-    length = max(SMALL + 1, round(work.mean / videos))
-    while work.mean < videos * (SMALL + 1) and videos > 1:
-        videos -= 1  # a few short videos
+    videos = max(1, round(work.videos))
+    length = max(1, round(work.mean / videos))
     small_s, small_memory = _measure(trial, 1, SMALL, _TINY_SHARE * budget_s)
     few = min(2, videos)
     few_s, few_memory = _measure(trial, few, length, 0.0)
@@ -61,6 +59,8 @@ def measure_step(trial: Trial, work: StepWork, budget_s: float) -> StepCost:
     if many > few:
         few, (few_s, few_memory) = many, _measure(trial, many, length, room)
     units = few * length
+    if units < 2 * SMALL:  # two points so close make no line; what was measured is the real size
+        return StepCost(Linear(few_s, 0.0), None if few_memory is None else Linear(few_memory, 0.0))
     memory = None
     if small_memory is not None and few_memory is not None:
         memory = fit_line((SMALL, small_memory), (units, few_memory))

@@ -105,6 +105,7 @@ class StepWork:
     steps: int  # of the optimiser, in all
     snippets: float  # of all padded batches together
     largest: int  # padded snippets of the largest batch
+    videos: float = 1.0  # of a mean batch
 
     @property
     def mean(self) -> float:
@@ -118,13 +119,11 @@ def count_training(lengths: Sequence[int], step: StepParams, passes: int = 8) ->
         return StepWork(step.epochs, 0, 0.0, 0)
     cropped = [min(length, step.crop) for length in lengths]
     generator = torch.Generator().manual_seed(0)
-    sizes = [
-        len(batch) * max(cropped[i] for i in batch)
-        for _ in range(passes)
-        for batch in draw_buckets(cropped, step.batch, generator)
-    ]
+    drawn = [batch for _ in range(passes) for batch in draw_buckets(cropped, step.batch, generator)]
+    sizes = [len(batch) * max(cropped[i] for i in batch) for batch in drawn]
+    videos = sum(map(len, drawn)) / len(drawn)
     steps = step.epochs * count_steps(len(lengths), step.batch, step.min_steps)
-    return StepWork(step.epochs, steps, steps * sum(sizes) / len(sizes), max(sizes))
+    return StepWork(step.epochs, steps, steps * sum(sizes) / len(sizes), max(sizes), videos)
 
 
 def stored_rows(lengths: Iterable[int]) -> int:
