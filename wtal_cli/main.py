@@ -1,57 +1,42 @@
 """The `wtal` command."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from wtal_cli.diagnose import diagnose
-from wtal_cli.evaluate import evaluate
-from wtal_cli.import_ import app as import_app
-from wtal_cli.inspection import compare, describe
-from wtal_cli.plan import plan
-from wtal_cli.show import show
-from wtal_cli.stats import stats
-from wtal_core.errors import WtalError
+from wtal_cli.commands import DEBUG, Commands, Lazy
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-app.add_typer(import_app, name="import")
-app.command()(plan)
-app.command()(evaluate)
-app.command()(diagnose)
-app.command()(stats)
+# name: where it lives, and its line in `wtal --help`
+COMMANDS = {
+    "check": Lazy("wtal_cli.check", "check", "Look for trouble in a data set's videos and labels."),
+    "diagnose": Lazy("wtal_cli.diagnose", "diagnose", "Errors of a run by type, and their cost."),
+    "doctor": Lazy("wtal_cli.doctor", "doctor", "Look for trouble in this installation."),
+    "evaluate": Lazy("wtal_cli.evaluate", "evaluate", "mAP of anybody's predictions."),
+    "import": Lazy("wtal_cli.import_", "app", "Annotations and features of other people."),
+    "init": Lazy("wtal_cli.init", "init", "Make a data set of your own tagged videos."),
+    "inspect": Lazy("wtal_cli.inspect_", "inspect", "Describe or compare what the pipeline made."),
+    "plan": Lazy("wtal_cli.plan", "plan", "Hours, disk and memory, before anything runs."),
+    "stats": Lazy("wtal_cli.stats", "stats", "What can be said of a run without ground truth."),
+    "weights": Lazy("wtal_cli.weights", "app", "Fetch and check the encoders' weights."),
+}
+
+
+class Wtal(Commands):
+    """The commands of the table above."""
+
+    lazy = COMMANDS
+
+
+app = typer.Typer(
+    cls=Wtal, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+)
 
 
 @app.callback()
-def main() -> None:
-    """Look at what the pipeline made. The pipeline itself runs by `dvc repro`."""
-
-
-@app.command()
-def inspect(
-    artifact: Annotated[Path, typer.Argument(help="an artifact, or a folder of artifacts")],
-    other: Annotated[Path | None, typer.Argument(help="compare with this one")] = None,
-    video: Annotated[str | None, typer.Option(help="look at one video")] = None,
-    png: Annotated[Path | None, typer.Option(help="draw its pseudo-labels to this file")] = None,
+def main(
+    debug: Annotated[bool, typer.Option(DEBUG, help="show the traceback of an error")] = False,
 ) -> None:
-    """Describe ARTIFACT (frames, flow, features, pseudo-labels, checkpoint, predictions, or a
-    folder of them), or compare ARTIFACT with OTHER: two rounds, or two experiments.
-    """
-    console = Console()
-    if other is not None and png is not None:
-        raise typer.BadParameter("--png draws one artifact, so it goes without OTHER")
-    try:
-        if other is None:
-            found = describe(artifact, video, png, console.width)
-        else:
-            found = compare(artifact, other, video)
-    except WtalError as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
-    for description in found:
-        show(description, console)
+    """What people run by hand. The pipeline itself runs by `dvc repro`."""
 
 
 if __name__ == "__main__":
