@@ -41,6 +41,8 @@ IMPORTERS = ("importing",)
 # What commands do before and beside the stages: they join the disk layer with rooms that compute,
 # as stages do, and nothing below knows them.
 PLANNERS = ("planning", "own_videos", "doctor")
+# Other people's weights into checkpoints: the disk layer, and the encoders that they must fit.
+CONVERTERS = ("weights",)
 # What a branch returns; the loss that belongs to a branch and the loop know it, too.
 CARRIER = ROOT / "wtal_core/branches/output.py"
 # Known by everyone: no computing and no files in them.
@@ -56,15 +58,22 @@ THIRD_PARTY = {
     "zarr": ("wtal_core/store.py",),
     "numcodecs": ("wtal_core/store.py",),
     "yaml": ("wtal_core/params.py",),
-    "safetensors": ("wtal_core/checkpoint.py",),
+    "safetensors": ("wtal_core/checkpoint.py", "wtal_core/weights/convert.py"),
     "typer": ("stages/", "wtal_cli/"),
     "matplotlib": (
-        "wtal_core/pictures.py", "wtal_core/study/plots.py", "wtal_core/diagnosis/plots.py",
-        "stages/", "wtal_cli/",
+        "wtal_core/pictures.py",
+        "wtal_core/study/plots.py",
+        "wtal_core/diagnosis/plots.py",
+        "stages/",
+        "wtal_cli/",
     ),
     "dvc": (),
     "pydantic": (),
-    "pickle": ("wtal_core/importing/object_arrays.py",),  # with a list of what it may name
+    # the first with a list of what a file may name, the second for an error of torch.load
+    "pickle": ("wtal_core/importing/object_arrays.py", "wtal_core/weights/convert.py"),
+    "requests": (),
+    "huggingface_hub": (),
+    "ftplib": (),
     "shelve": (),
     "marshal": (),
     "dill": (),
@@ -74,6 +83,10 @@ TORCH_FREE = (
     "grid", "segments", "annotations", "ground_truth", "store", "schema", "evaluation", "params",
     "items", "errors",
 )  # fmt: skip
+# Ways to a network; items.py asks socket for this machine's name alone.
+NETWORK = ("urllib.request", "http.client", "requests", "huggingface_hub", "ftplib", "asyncio")
+# Reads files of torch.save after pickles.py has looked at them, with weights_only=True.
+TORCH_LOADER = "wtal_core/weights/convert.py"
 GROUND_TRUTH_READERS = ("stages/evaluate.py", "stages/study_evaluate.py", "stages/summary.py")
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "tools")
 # What writes ground_truth.json from other people's files.
@@ -96,7 +109,7 @@ def third_party(path: Path) -> set[str]:
 
 def test_the_rules_know_every_room() -> None:
     rooms = {room_of(path) for path in LIBRARY} - {"__init__"}
-    assert rooms <= {*LAYERS, *DISK, *IMPORTERS, *PLANNERS, *OPEN, *LONE}
+    assert rooms <= {*LAYERS, *DISK, *IMPORTERS, *PLANNERS, *CONVERTERS, *OPEN, *LONE}
     assert len(LIBRARY) > 30
     assert len(STAGES) > 10
 
@@ -113,6 +126,10 @@ def test_a_room_imports_only_what_lies_below(path: Path) -> None:
         if room in PLANNERS:
             continue
         assert other not in PLANNERS, f"{room} runs the method, so it knows no plan of it"
+        assert other not in CONVERTERS, f"{room} imports {other}; stages and commands do"
+        if room in CONVERTERS:
+            assert other in (*DISK, "encoders"), f"weights are read and written, not {other}"
+            continue
         if room in IMPORTERS:
             assert other in (*DISK, "segments", "grid"), f"an importer imports {other}"
         elif room in DISK:
@@ -128,6 +145,16 @@ def test_no_stage_imports_a_stage(path: Path) -> None:
     stages = {name_of(f) for f in own_imports(path) if f.is_relative_to(ROOT / "stages")}
     assert all(name == "stages/launch.py" or name.startswith("stages/parts/") for name in stages)
     assert not any(f.is_relative_to(ROOT / "wtal_cli") for f in own_imports(path))
+
+
+def test_no_stage_touches_the_network() -> None:
+    """Whatever a stage imports of ours, directly or not, knows no way to a network."""
+    for path in STAGES:
+        for file in closure(path):
+            ways = {name for name in imported_modules(file) if name in NETWORK}
+            assert not ways, f"{name_of(path)} reaches {ways} through {name_of(file)}"
+    named = {name_of(path) for path in SOURCES if "urllib.request" in imported_modules(path)}
+    assert named == {"wtal_core/weights/fetch.py"}
 
 
 def test_branches_are_independent() -> None:
@@ -190,13 +217,17 @@ def test_labels_and_ground_truth_do_not_know_each_other() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_nothing_read_can_run_code(path: Path) -> None:
-    """No eval, no yaml.load, no torch.load, no pickled arrays, no shell."""
+    """No eval, no yaml.load, no pickled arrays, no shell; one torch.load, of tensors alone."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
         assert called not in ("eval", "exec", "compile", "__import__", "os.system", "os.popen")
-        assert called not in ("torch.load", "torch.save", "torch.hub.load", "torch.compile.load")
+        assert called not in ("torch.save", "torch.hub.load", "torch.compile.load")
+        if called == "torch.load":
+            given_words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert name_of(path) == TORCH_LOADER
+            assert given_words.get("weights_only") == "True"
         assert called not in ("yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load")
         for word in node.keywords:
             given = ast.unparse(word.value)
