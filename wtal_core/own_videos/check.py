@@ -12,12 +12,11 @@ from wtal_core import sources as sources_module
 from wtal_core.annotations import Video, read_labels
 from wtal_core.errors import BadVideo
 from wtal_core.findings import Finding
-from wtal_core.own_videos.facts import CHECKPOINT
 from wtal_core.own_videos.health import Examined, examine_all, find_twins, findings_of
 from wtal_core.own_videos.label_health import find_strangers, judge_labels
+from wtal_core.own_videos.weights import find_encoders
 from wtal_core.params import read_facts, read_params
 from wtal_core.schema.dataset import SnippetParams
-from wtal_core.schema.encoders import ClipParams, I3dParams
 from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.schema.video import VideoParams
 from wtal_core.sources import find_sources
@@ -107,24 +106,6 @@ def check_data_set(data: Path, params_yaml: Path) -> Report:
     )
     general = [*judge_labels(labels, delta_l), *twins, *encoders, *unnamed]
     return Report(tuple(videos), tuple(general))
-
-
-def find_encoders(data: Path) -> list[Finding]:
-    """Encoders that are not there and are not made by the data set's own pipeline."""
-    facts = data / "dataset.yaml"
-    i3d, clip = read_facts(facts, "i3d", I3dParams), read_facts(facts, "clip", ClipParams)
-    wanted = [] if i3d.imported else [i3d.rgb, i3d.flow]
-    wanted += [] if clip.imported else [clip.weights]
-    if (data / "dvc.yaml").exists():
-        return []
-    return [
-        Finding(
-            "warning", "W230", place, f"no weights in {data / place}",
-            "`wtal weights list` says where they come from; `wtal init --like demo --force` "
-            "takes the demo's, which only prove that videos pass through",
-        )
-        for place in wanted if not all((data / place / file).is_file() for file in CHECKPOINT)
-    ]  # fmt: skip
 
 
 @contextmanager
