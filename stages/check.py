@@ -2,7 +2,8 @@
 
 All stages that start work depend on `params.ok`, so a misspelt key or a wrong type stops
 `dvc repro` within a second. The file's content never changes: a right change of a number reruns
-this stage and then only those stages that track the number.
+this stage and then only those stages that track the number. Nor is anything begun while weights
+are missing that nobody but the user can bring.
 """
 
 from pathlib import Path
@@ -26,6 +27,7 @@ from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.schema.training import StepParams, WarmUpParams
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.schema.world import WorldParams
+from wtal_core.weights.needed import needed_weights, require_weights
 
 PARAMS: dict[str, type] = {
     "thresholds": ThresholdParams,
@@ -84,7 +86,11 @@ def main(
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
 ) -> None:
     """Check every parameter; write DATA/params.ok when all are right."""
-    check(params, data / "dataset.yaml")
+    facts = data / "dataset.yaml"
+    check(params, facts)
+    i3d, clip = read_facts(facts, "i3d", I3dParams), read_facts(facts, "clip", ClipParams)
+    # Said now and not after days of flow. What a data set's own pipeline makes may come later.
+    require_weights(needed_weights(data, i3d, clip), made_too=False)
     (data / "params.ok").write_text("every parameter is known, of its type and in range\n")
 
 

@@ -6,105 +6,16 @@ Where `clip.imported` names imported features, these are checked and passed on i
 checkpoint is still needed, for its text tower.
 """
 
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import torch
 import typer
 
 from stages.launch import launch
-from wtal_core.annotations import SUBSETS, read_json, read_labels
-from wtal_core.atomic import fresh_folder
-from wtal_core.checkpoint import WEIGHTS, load_checkpoint
-from wtal_core.encoders import clip, clip_image, windows
-from wtal_core.errors import WtalError
-from wtal_core.grid import SnippetGrid
-from wtal_core.importing.features_store import pass_on, read_record
-from wtal_core.items import ItemCache, code_version, hash_file, map_items
+from wtal_core.importing.features_store import pass_on
 from wtal_core.params import read_facts
-from wtal_core.schema.dataset import SnippetParams
 from wtal_core.schema.encoders import ClipParams
-from wtal_core.store import write_sequences
-from wtal_core.video import frames
-
-SUFFIX = ".npy"
-MODULES = (clip, clip_image, windows, frames)
-PACKAGES = ("torch", "open_clip_torch", "av")
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One video."""
-
-    frames: Path
-    n_frames: int
-    weights: Path
-    grid: SnippetGrid
-    batch: int
-    cache: ItemCache
-
-    def __str__(self) -> str:
-        return str(self.frames)
-
-
-def run(job: Job) -> Path:
-    """Encode one video unless the cache has it; where its (T, E) features lie."""
-    key = job.cache.key(hash_file(job.frames))
-    if not job.cache.has(key, SUFFIX):
-        temporary = job.cache.temporary(key, SUFFIX)
-        with temporary.open("wb") as file:
-            np.save(file, encode(job), allow_pickle=False)
-        job.cache.commit(key, SUFFIX, temporary)
-    return job.cache.path(key, SUFFIX)
-
-
-@torch.inference_mode()
-def encode(job: Job) -> np.ndarray:
-    """Image embeddings (T, E) float16 of one video's snippets."""
-    model = network(job.weights)
-    parts = []
-    for chosen in torch.from_numpy(windows.centre_frames(job.n_frames, job.grid)).split(job.batch):
-        rgb_BHWC = torch.from_numpy(frames.read_frames_at(job.frames, chosen.numpy()))
-        parts.append(clip_image.encode_images(model, rgb_BHWC.to(DEVICE)).cpu())
-    return torch.cat(parts).half().numpy()
-
-
-@cache
-def network(weights: Path) -> Any:
-    """The model of a checkpoint; a process loads it once."""
-    tensors, meta = load_checkpoint(weights)
-    return clip.load_clip(meta["config"], tensors).to(DEVICE)
-
-
-def describe(job: Job) -> dict[str, Any]:
-    """What the store says about itself."""
-    config = load_checkpoint(job.weights)[1]["config"]
-    return {
-        "encoder": "clip",
-        "model": config,
-        "weights_sha256": hash_file(job.weights / WEIGHTS),
-        "grid": job.grid.to_dict(),
-        "frame": "centre of the snippet",
-        "channel_order": "RGB",
-        "value_range": "[0, 1], less CLIP's mean, over its standard deviation",
-        "normalised": False,
-    }
-
-
-def check_width(imported: Path, weights: Path) -> None:
-    """Raise WtalError unless imported image features and the text tower share a space."""
-    width = read_record(imported)["columns"]
-    embed = load_checkpoint(weights)[1]["config"]["embed_dim"]
-    if width != embed:
-        raise WtalError(
-            f"{imported}: {width} columns, but the text tower of {weights} embeds in {embed}; "
-            "import features of that CLIP model, or put the model's own weights there "
-            "(1024: ResNet-50, 512: ViT-B/16 or ViT-B/32, 768: ViT-L/14)"
-        )
+from wtal_core.weights.needed import require_weights
 
 
 def main(
@@ -112,37 +23,15 @@ def main(
 ) -> None:
     """Encode DATA/frames into DATA/clip."""
     params = read_facts(data / "dataset.yaml", "clip", ClipParams)
+    require_weights({"clip": data / params.weights})
+    # torch takes seconds to load; what is missing has been said before.
+    from stages.parts.encoding_clip import check_width, encode_videos
+
     if params.imported:
         check_width(data / params.imported, data / params.weights)
         pass_on(data / params.imported, params.sha256, data / "clip")
         return
-    snippet = read_facts(data / "dataset.yaml", "snippet", SnippetParams)
-    record = read_json(data / "frames" / "record.json")
-    grid = SnippetGrid(record["fps"], snippet.frames, snippet.stride)
-    weights = data / params.weights
-    decisive = {
-        "grid": grid.to_dict(), "batch": params.batch, "weights": hash_file(weights / WEIGHTS),
-    }  # fmt: skip
-    cache = ItemCache("features_clip", code_version(*MODULES, packages=PACKAGES), decisive)
-    jobs = {
-        name: Job(
-            data / "frames" / f"{name}.mkv", facts["frames"], weights, grid, params.batch, cache
-        )
-        for name, facts in record["videos"].items()
-    }
-    results = map_items(run, list(jobs.values()), "features_clip")
-    feat = {name: np.load(path) for name, path in zip(jobs, results, strict=True)}
-    labels = read_labels(data / "labels.json")
-    with fresh_folder(data / "clip") as fresh:
-        for subset in SUBSETS:
-            names = [video.id for video in labels.videos(subset) if video.id in jobs]
-            if names:
-                write_sequences(
-                    fresh / f"{subset}.zarr",
-                    ((name, {"feat": feat[name]}) for name in names),
-                    {"feat": ("T", "E")},
-                    {"subset": subset, **describe(jobs[names[0]])},
-                )
+    encode_videos(data, params)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`wtal weights`: the encoders' weights that other people trained."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,16 +23,6 @@ BELIEVED = {
     "recorded": "is the same as at its first use; no hash is known, so that first one was trusted",
     "first use": "could not be verified: no hash is known. It is trusted now and recorded",
 }
-
-
-@contextmanager
-def named_faults() -> Iterator[None]:
-    """A WtalError ends the command with its message and code 2."""
-    try:
-        yield
-    except WtalError as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
 
 
 @app.command("list")
@@ -74,15 +62,14 @@ def fetch(
         raise typer.BadParameter("--from goes with one name")
     if sha256 is not None and from_ is None:
         raise typer.BadParameter("--sha256 goes with --from")
-    with named_faults():
-        for entry in [find_entry(name) for name in names]:
-            if from_ is not None:
-                verdicts = take_entry(folder, entry, from_, sha256)
-            else:
-                verdicts = fetch_entry(folder, entry, watch)
-            print_verdicts(folder, entry, verdicts)
-            if into is not None:
-                print(f"{convert(folder, entry, verdicts, into)}: written")
+    for entry in [find_entry(name) for name in names]:
+        if from_ is not None:
+            verdicts = take_entry(folder, entry, from_, sha256)
+        else:
+            verdicts = fetch_entry(folder, entry, watch)
+        print_verdicts(folder, entry, verdicts)
+        if into is not None:
+            print(f"{convert(folder, entry, verdicts, into)}: written")
 
 
 @app.command()
@@ -97,19 +84,18 @@ def verify(
     2: one is wrong, or one that was asked for is absent.
     """
     folder = weights_folder(weights_dir)
-    with named_faults():
-        entries = [find_entry(name) for name in names or read_registry()]
-        for entry in entries:
-            verdicts = verify_entry(folder, entry)
-            if verdicts is not None:
-                print_verdicts(folder, entry, verdicts)
-            elif names:
-                raise WtalError(f"{folder / entry.name}: absent; `wtal weights fetch {entry.name}`")
-            else:
-                print(f"{entry.name}: not here")
-        if encoders is not None:
-            for line in check_encoders(encoders):
-                print(line)
+    entries = [find_entry(name) for name in names or read_registry()]
+    for entry in entries:
+        verdicts = verify_entry(folder, entry)
+        if verdicts is not None:
+            print_verdicts(folder, entry, verdicts)
+        elif names:
+            raise WtalError(f"{folder / entry.name}: absent; `wtal weights fetch {entry.name}`")
+        else:
+            print(f"{entry.name}: not here")
+    if encoders is not None:
+        for line in check_encoders(encoders):
+            print(line)
 
 
 def convert(folder: Path, entry: Entry, verdicts: dict[str, Verdict], into: Path) -> Path:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stages import features_clip, features_i3d
+from stages.parts import encoding_clip, encoding_i3d
 from wtal_core.checkpoint import save_checkpoint
 from wtal_core.encoders.clip import build_clip
 from wtal_core.encoders.clip_image import encode_images
@@ -74,8 +75,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker processes, which take seconds to import torch."""
-    for stage in (features_i3d, features_clip):
-        monkeypatch.setattr(stage, "map_items", lambda work, items, title: map(work, items))
+    for part in (encoding_i3d, encoding_clip):
+        monkeypatch.setattr(part, "map_items", lambda work, items, title: map(work, items))
 
 
 def write_flow_record(data: Path, lengths: dict[str, int]) -> None:
@@ -86,7 +87,7 @@ def write_flow_record(data: Path, lengths: dict[str, int]) -> None:
 
 def i3d_row(data: Path, stream: str, pictures: np.ndarray) -> np.ndarray:
     """Features of one snippet, given its cropped pictures (F, 18, 18, C), by hand."""
-    model = features_i3d.network(data / "encoders" / f"i3d_{stream}")
+    model = encoding_i3d.network(data / "encoders" / f"i3d_{stream}")
     clip = torch.from_numpy(pictures.astype(np.float32) * 2 / 255 - 1).permute(3, 0, 1, 2)
     with torch.no_grad():
         return model(clip[None])[0].numpy()
@@ -132,7 +133,7 @@ def test_clip_features_lie_on_the_grid_of_i3d(data: Path) -> None:
         assert clip.lengths.tolist() == i3d.lengths.tolist()
         assert clip.attrs["grid"] == i3d.attrs["grid"]
     # Snippets of c start at 0, 3, 6; the middle of four frames is the third. b has one frame.
-    model = features_clip.network(data / "encoders" / "clip")
+    model = encoding_clip.network(data / "encoders" / "clip")
     for name, centres in (("c", [2, 5, 8]), ("b", [0])):
         rgb = torch.from_numpy(read_frames(data / "frames" / f"{name}.mkv")[centres])
         expected = encode_images(model, rgb).numpy()
