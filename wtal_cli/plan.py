@@ -27,7 +27,7 @@ def plan(
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
     measure_s: Annotated[
         float, typer.Option(help="seconds to measure; starting comes on top")
-    ] = 20.0,
+    ] = 30.0,
     json_to: Annotated[Path | None, typer.Option("--json", help="write it to this file")] = None,
     allow_full: Annotated[
         bool, typer.Option("--allow-full", help="exit 0 though a disk is too small")

@@ -71,3 +71,26 @@ def test_bytes_of_a_checkpoint() -> None:
     model = nn.Sequential(nn.Linear(7, 3), nn.Linear(3, 2))
     model[1].requires_grad_(False)
     assert count_bytes(model) == (7 * 3 + 3) * 4
+
+
+class Slow(Plain):
+    """Looks at the clock: so much for a call in evaluation mode, so much for a snippet."""
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def forward(self, feat_BTD: Tensor, mask_BT: Tensor) -> BranchOutput:
+        self.clock[0] += 0.5 * feat_BTD.shape[1]
+        return super().forward(feat_BTD, mask_BT)
+
+    def eval(self) -> "Slow":
+        self.clock[0] += 100.0
+        return super().eval()
+
+
+def test_scoring_counts_what_grows_with_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(measure_method.time, "perf_counter", lambda: clock[0])
+    found = measure_method.measure_scoring(Slow(clock), COLUMNS, length=6, budget_s=0.0)
+    assert found == pytest.approx(0.5)

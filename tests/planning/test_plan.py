@@ -140,7 +140,7 @@ def test_imported_features_need_no_video(world: Path) -> None:
         film.unlink()
     made, _ = run_plan()
     for stage in ("frames", "flow"):
-        assert made[stage]["note"] == "features are imported"
+        assert made[stage]["note"] == "imported"
         assert made[stage]["data_bytes"] == 0
     for kind, stage in (("i3d", "features_i3d"), ("clip", "features_clip")):
         assert made[stage]["data_bytes"] == (21 + 34 + 12) * COLUMNS[kind] * 2
@@ -153,7 +153,7 @@ def test_imported_features_need_no_video(world: Path) -> None:
 def test_one_kind_imported_leaves_the_other_to_do(world: Path) -> None:
     import_features(world, "i3d")
     made, _ = run_plan()
-    assert made["flow"]["note"] == "features are imported"
+    assert made["flow"]["note"] == "imported"
     assert made["frames"]["data_bytes"] > 0
     assert made["rates"]["encoders"]["clip_s"] > 0
     assert made["rates"]["encoders"]["i3d_rgb_s"] == 0

@@ -20,20 +20,28 @@ from wtal_core.errors import BadVideo, WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.planning import measure_machine, measure_method, measure_results
 from wtal_core.planning.measure_encoders import EncodeJob, EncodeMeasured, measure_encoder
+from wtal_core.planning.measure_method import Trial
 from wtal_core.planning.measure_video import VideoJob, VideoMeasured, Work, measure_video
 from wtal_core.planning.memory import Growth
-from wtal_core.planning.rates import EncoderRates, MachineRates, MethodRates, VideoRates
+from wtal_core.planning.rates import (
+    EncoderRates,
+    MachineRates,
+    MethodRates,
+    StepCost,
+    VideoRates,
+)
 from wtal_core.planning.settings import Settings
 from wtal_core.planning.survey import Survey
 from wtal_core.planning.workload import MethodWork, count_training
 from wtal_core.pool import Died, run_pool
+from wtal_core.schema.training import StepParams
 from wtal_core.training.loop import OwnLoss
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MOST_WORKERS = 8  # at once; a machine with more has room for them, and the rest is scaled
 LOOKS = 6  # videos that a worker looks into
 # Of the budget; what is left goes into starting processes and building networks.
-SHARES = {"frames": 0.08, "flow": 0.2, "encoder": 0.08, "step": 0.12, "score": 0.02}
+SHARES = {"frames": 0.06, "flow": 0.16, "encoder": 0.08, "step": 0.15, "score": 0.03}
 Say = Callable[[str], None]
 
 
@@ -50,7 +58,7 @@ def measure_machine_rates(folder: Path, say: Say) -> MachineRates:
     """Starting, hashing, writing to the disk of `folder`."""
     start_s, start_bytes = measure_machine.measure_start("stages.flow")
     start_evaluate_s, _ = measure_machine.measure_start("stages.evaluate")
-    start_torch_s, start_torch_bytes = measure_machine.measure_start("stages.features_clip")
+    start_torch_s, start_torch_bytes = measure_machine.measure_start("stages.parts.encoding_clip")
     rates = MachineRates(
         start_s,
         start_torch_s,
@@ -147,22 +155,7 @@ def measure_method_rates(
     cbp = maker.build(columns, text.dim if maker.needs_clip else 0, len(classes)).to(DEVICE)
     vlp = VLP(text, text.dim, len(classes), settings.vlp).to(DEVICE)
     seen = columns + (text.dim if maker.needs_clip else 0)
-    loss = settings.loss
-    later = {"kd": loss.kd_weight, "fb": loss.fb_weight}
-    costs = {}
-    for name, model, wide, step, own in (
-        ("warm_up", cbp, seen, settings.warm_up, maker.own),
-        ("b_step", vlp, text.dim, settings.b_step, None),
-        ("f_step", cbp, seen, settings.f_step, maker.own),
-    ):
-        weights = {
-            "cls": step.cls_weight,
-            **({"kd": 0.0, "fb": 0.0} if name == "warm_up" else later),
-        }
-        trial = measure_method.Trial(model, wide, len(classes), step, loss, weights, own, base)
-        amount = count_training(work.train, step)
-        costs[name] = measure_method.measure_step(trial, amount, SHARES["step"] * budget_s)
-        say(f"{name} {costs[name].seconds(amount.mean):.2f} s a step, {amount.steps} steps")
+    costs = _measure_steps(settings, maker, cbp, vlp, (seen, text.dim), work, base, budget_s, say)
     typical = measure_method.mean_length(work.train)
     score = [
         measure_method.measure_scoring(model, wide, typical, SHARES["score"] * budget_s)
@@ -185,6 +178,50 @@ def measure_method_rates(
         measure_method.count_bytes(cbp),
         measure_method.count_bytes(vlp),
     ), work
+
+
+def _measure_steps(
+    settings: Settings,
+    maker: BranchMaker,
+    cbp: nn.Module,
+    vlp: nn.Module,
+    columns: tuple[int, int],
+    work: MethodWork,
+    base: int | None,
+    budget_s: float,
+    say: Say,
+) -> dict[str, StepCost]:
+    """Of each training stage; `columns` are what CBP and VLP see.
+
+    Where the warm-up and the F step differ in nothing but the loss, one measurement, twice as
+    long and with all terms, serves both: the network is what takes the time.
+    """
+    loss, share = settings.loss, SHARES["step"] * budget_s
+    plain = {"cls": 1.0, "kd": 0.0, "fb": 0.0}
+    later = {"kd": loss.kd_weight, "fb": loss.fb_weight}
+    together = maker.own is None and _alike(settings.warm_up, settings.f_step)
+    costs: dict[str, StepCost] = {}
+    for name, model, wide, step, weights in (
+        ("warm_up", cbp, columns[0], settings.warm_up, plain | later if together else plain),
+        ("b_step", vlp, columns[1], settings.b_step, later),
+        ("f_step", cbp, columns[0], settings.f_step, later),
+    ):
+        amount = count_training(work.train, step)
+        if name == "f_step" and together:
+            costs[name] = costs["warm_up"]
+        else:
+            weights = {"cls": step.cls_weight} | weights
+            own = maker.own if model is cbp else None
+            trial = Trial(model, wide, work.classes, step, loss, weights, own, base)
+            time_s = 2 * share if together and name == "warm_up" else share
+            costs[name] = measure_method.measure_step(trial, amount, time_s)
+        say(f"{name} {costs[name].seconds(amount.mean):.2f} s a step, {amount.steps} steps")
+    return costs
+
+
+def _alike(one: StepParams, other: StepParams) -> bool:
+    """Do two stages take the same batches in the same precision?"""
+    return all(getattr(one, key) == getattr(other, key) for key in ("batch", "crop", "precision"))
 
 
 def _measure_encoders(

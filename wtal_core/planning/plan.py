@@ -114,6 +114,8 @@ def make_plan(
     video = encoders = None
     if found.videos and not {"frames", "flow", "features_i3d", "features_clip"} <= there:
         video, encoders = measure_videos(found, settings, workers, budget_s, say)
+    else:
+        budget_s *= 2  # the videos' half goes to the training
     columns = found.i3d.columns if found.i3d else 2 * InceptionI3d(2, found.width).dim
     method, work = measure_method_rates(found, settings, maker, columns, budget_s, say)
     run = Run(
@@ -144,13 +146,13 @@ def make_plan(
 
 
 def busy() -> tuple[str, ...]:
-    """A note where others use much of this machine: what was measured holds as long as they do."""
+    """A note where others use much of this machine."""
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     if load < BUSY * cores:
         return ()
     return (
-        f"others keep {load:.1f} processes at work on {cores} cores: the times hold for a machine "
-        "as busy as that",
+        f"others keep {load:.1f} processes at work on {cores} cores: decoding, flow and encoders "
+        "are timed beside them; training is timed without, and takes longer while they work",
     )
 
 
@@ -212,7 +214,7 @@ def stage_outs(data: Path, results: Path, rounds: Sequence[str]) -> dict[str, li
 def _why(stage: str, found: Survey) -> str:
     both = found.i3d is not None and found.clip is not None
     if (stage == "frames" and both) or (stage == "flow" and found.i3d is not None):
-        return "features are imported"
+        return "imported"
     return ""
 
 
