@@ -1,0 +1,1 @@
+"""A finished run as a folder of pages that open from disk."""

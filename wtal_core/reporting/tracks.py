@@ -1,0 +1,99 @@
+"""One video's tracks as the JSON that its page draws.
+
+Letters: T snippets, C classes (of all runs together).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wtal_core.reporting.material import Curve, RunMaterial, RunVideo, Strip, VideoFacts
+from wtal_core.reporting.names import shown
+from wtal_core.segments import Segments
+
+STEPS = 1000  # scores are sent in thousandths: half a pixel of a tall curve
+SIGNS = {1: "1", 0: "0", -1: "?"}
+
+
+def build_tracks(
+    facts: VideoFacts, runs: Sequence[RunMaterial], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Everything under the player. Classes are numbers: places in `classes`."""
+    column = {name: c for c, name in enumerate(classes)}
+    said = [run.videos.get(facts.id) for run in runs]
+    told = [_run(run, video, column) for run, video in zip(runs, said, strict=True) if video]
+    if len(told) > 1 and told[0]["strips"] == told[1]["strips"]:
+        told[1]["strips"] = []  # two rounds of one run share every round's labels
+    return {
+        "id": shown(facts.id),
+        "duration": round(facts.duration_s, 3),
+        "classes": [shown(name) for name in classes],
+        "labels": [column[name] for name in facts.labels],
+        "truth": None if facts.truth is None else _segments(facts.truth, column),
+        "ambiguous": [[s, e] for _, s, e in _segments(facts.ambiguous, {"": 0})],
+        "chosen": choose_class(facts, said, column),
+        "runs": [_run(run, video, column) for run, video in zip(runs, said, strict=True) if video],
+    }
+
+
+def choose_class(facts: VideoFacts, said: Sequence[RunVideo | None], column: dict[str, int]) -> int:
+    """The class whose curves are shown first: a true one, else a label, else the best predicted."""
+    if facts.truth is not None and len(facts.truth):
+        return column[str(facts.truth.label[0])]
+    if facts.labels:
+        return column[facts.labels[0]]
+    for video in said:
+        if video and len(video.predictions):
+            best = int(np.argmax(video.predictions.score))
+            return column[str(video.predictions.label[best])]
+    return 0
+
+
+def label_signs(label_T: NDArray[np.int8]) -> str:
+    """A sign per snippet: `1` foreground, `0` background, `?` uncertain."""
+    return "".join(SIGNS[int(value)] for value in label_T)
+
+
+def _run(run: RunMaterial, video: RunVideo, column: dict[str, int]) -> dict[str, Any]:
+    place_C = [column[name] for name in run.classes]
+    grid = video.grid
+    order_N = np.argsort(-video.predictions.score, kind="stable")
+    predictions = video.predictions.take(order_N)
+    return {
+        "name": shown(run.name),
+        "high": run.levels[0],
+        "low": run.levels[1],
+        "start": round(float(grid.start_s(0.0)), 6),
+        "step": round(grid.stride / grid.fps, 6),
+        "fps": grid.fps,
+        "predictions": [
+            [*row, round(float(score), 4)]
+            for row, score in zip(_segments(predictions, column), predictions.score, strict=True)
+        ],
+        "curves": [_curve(curve, place_C, len(column)) for curve in video.curves],
+        "strips": [_strip(strip, place_C, len(column)) for strip in video.strips],
+    }
+
+
+def _segments(segments: Segments, column: dict[str, int]) -> list[list[Any]]:
+    return [
+        [column[str(label)], round(float(start), 3), round(float(end), 3)]
+        for label, start, end in zip(segments.label, segments.start_s, segments.end_s, strict=True)
+    ]
+
+
+def _curve(curve: Curve, place_C: list[int], classes: int) -> dict[str, Any]:
+    values: list[list[int] | None] = [None] * classes
+    steps_TC = np.rint(np.clip(curve.score_TC, 0, 1) * STEPS).astype(int)
+    for c, place in enumerate(place_C):
+        values[place] = steps_TC[:, c].tolist()
+    return {"key": curve.key, "title": curve.title, "values": values}
+
+
+def _strip(strip: Strip, place_C: list[int], classes: int) -> dict[str, Any]:
+    values: list[str | None] = [None] * classes
+    for c, place in enumerate(place_C):
+        values[place] = label_signs(strip.label_TC[:, c])
+    return {"key": strip.key, "title": strip.title, "values": values}
