@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import typer
@@ -41,7 +42,7 @@ def _fail(kind: str) -> None:
 class Failing(Commands):
     """One lazy command, which fails."""
 
-    lazy = {"fail": Lazy(__name__, "_fail", "fails")}
+    lazy: ClassVar[dict[str, Lazy]] = {"fail": Lazy(__name__, "_fail", "fails")}
 
 
 failing = typer.Typer(cls=Failing, add_completion=False, pretty_exceptions_enable=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -58,7 +58,7 @@ class Commands(TyperGroup):
     `--debug`, anywhere in the line, shows the traceback instead.
     """
 
-    lazy: Mapping[str, Lazy] = {}
+    lazy: ClassVar[Mapping[str, Lazy]] = {}
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted({*super().list_commands(ctx), *self.lazy})

@@ -14,6 +14,7 @@ from tests.video.test_decode import CLIPS, VIDEOS, needs_reference
 from wtal_cli.main import app
 
 ROOT = Path(__file__).parents[2]
+ENCODERS = ("i3d_rgb", "i3d_flow", "clip")
 
 
 class Set:
@@ -43,6 +44,11 @@ class Set:
             # as good as another video, and quicker to make
             path.write_bytes(first.read_bytes() + n.to_bytes(4) + b"free")
         first.rename(self.add("t"))
+        for place in ENCODERS:
+            for file in ("model.safetensors", "meta.json"):
+                path = self.data / "encoders" / place / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
 
     def check(self, code: int, *words: str) -> tuple[Result, dict[str, Any]]:
         """Run it; its output and its JSON."""
@@ -72,8 +78,7 @@ def general(tree: dict[str, Any]) -> dict[str, list[str]]:
     """Code: its subjects, of what concerns the whole."""
     found: dict[str, list[str]] = {}
     for one in tree["general"]:
-        if one["code"] != "W230":  # these folders have no weights
-            found.setdefault(one["code"], []).append(one["subject"])
+        found.setdefault(one["code"], []).append(one["subject"])
     return found
 
 
@@ -187,11 +192,16 @@ def test_a_split_without_videos(mine: Set) -> None:
     assert general(mine.check(2)[1])["E222"] == ["test"]
 
 
-def test_weights_that_are_missing_are_named(mine: Set) -> None:
+def test_weights_that_are_missing_stop_a_run(mine: Set) -> None:
     mine.fill()
-    tree = mine.check(0)[1]
-    missing = [one["subject"] for one in tree["general"] if one["code"] == "W230"]
-    assert missing == [f"data/mine/encoders/{name}" for name in ("i3d_rgb", "i3d_flow", "clip")]
+    shutil.rmtree(mine.data / "encoders" / "i3d_flow")
+    _, tree = mine.check(2)
+    assert general(tree) == {"E230": ["data/mine/encoders/i3d_flow"]}
+    (found,) = tree["general"]
+    assert "wtal weights fetch i3d_flow --into data/mine/encoders" in found["remedy"]
+    # a pipeline of the data set's own would make them
+    (mine.data / "dvc.yaml").touch()
+    assert [one["level"] for one in mine.check(0)[1]["general"]] == ["note"]
 
 
 @pytest.mark.parametrize("name", ["../up", "../../outside", "videos/../../up"])

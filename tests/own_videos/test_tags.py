@@ -133,7 +133,7 @@ def test_accents_in_either_form(tmp_path: Path) -> None:
     ],
 )
 def test_refusals_name_file_and_line(videos: VideoFolder, text: str | bytes, said: str) -> None:
-    with pytest.raises(WtalError, match="tags.csv") as caught:
+    with pytest.raises(WtalError, match=r"tags\.csv") as caught:
         table(videos, text)
     assert said in str(caught.value)
 

@@ -76,7 +76,7 @@ def look_at_data_sets(data: Path) -> Iterator[Finding]:
     """Weights that are missing, and what killed writes left behind."""
     for facts in sorted(data.glob("*/dataset.yaml")):
         try:
-            yield from find_encoders(facts.parent)
+            yield from find_encoders(facts.parent, "warning")
         except WtalError as err:
             yield _of(err, str(facts))
     for path in sorted([*data.glob(".*.tmp"), *data.glob("*/.*.tmp")]):

@@ -120,8 +120,8 @@ def _check_encoders(encoders: Mapping[str, Path]) -> None:
     if lacking:
         raise WtalError(
             f"{lacking[0]}: not there, so these are no complete encoders ({len(lacking)} files "
-            "are missing); make them (`dvc repro` for the demo's, `wtal weights` for the big "
-            "ones), or name another folder"
+            "are missing); make them (`dvc repro` for the demo's, `wtal weights fetch` for the "
+            "big ones), or name another folder"
         )
 
 

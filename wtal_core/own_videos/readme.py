@@ -49,10 +49,11 @@ def write_readme(name: str, outline: Outline, facts: Facts, link: bool) -> str:
 
 def next_commands(name: str, outline: Outline, facts: Facts) -> list[str]:
     """From here to a trained run."""
-    commands = [f"wtal check {name}"]
+    commands = []
     if facts.encoders is None:
-        commands.append(f"wtal weights list   # I3D and CLIP belong into data/{name}/encoders")
+        commands.append(f"wtal weights fetch i3d_rgb i3d_flow clip --into data/{name}/encoders")
     commands += [
+        f"wtal check {name}",
         f"dvc add data/{name}/videos data/{name}/encoders",
         f'git add data/{name} && git commit -m "Data set {name}"',
         f"wtal plan {name}",

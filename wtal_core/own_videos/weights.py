@@ -2,31 +2,31 @@
 
 from pathlib import Path
 
-from wtal_core.findings import Finding
+from wtal_core.findings import Finding, Level
 from wtal_core.own_videos.facts import CHECKPOINT
 from wtal_core.params import read_facts
 from wtal_core.schema.encoders import ClipParams, I3dParams
+from wtal_core.weights.needed import maker, needed_weights
 
 
-def find_encoders(data: Path) -> list[Finding]:
-    """A warning for each folder of weights that is not there. Imported features need none, and
-    the weights below data/demo are made by its own pipeline.
+def find_encoders(data: Path, level: Level = "error") -> list[Finding]:
+    """A finding for each folder of weights that is not there; a note, where a pipeline makes it.
+
+    The stage `check` stops a run for the same reason, so it is an error unless `level` says less.
     """
     facts = data / "dataset.yaml"
     i3d, clip = read_facts(facts, "i3d", I3dParams), read_facts(facts, "clip", ClipParams)
-    wanted = [] if i3d.imported else [i3d.rgb, i3d.flow]
-    wanted += [] if clip.imported else [clip.weights]
     found = []
-    for place in wanted:
-        if all((data / place / file).is_file() for file in CHECKPOINT):
+    for name, folder in needed_weights(data, i3d, clip).items():
+        if all((folder / file).is_file() for file in CHECKPOINT):
             continue
-        made = ((data / place).resolve().parents[1] / "dvc.yaml").is_file()
-        found.append(
-            Finding(
-                "note" if made else "warning", "W230", str(data / place), "no weights in it",
-                "`dvc repro` makes them" if made else
-                "`wtal weights list` says where they come from; `wtal init NAME VIDEOS --like demo`"
-                " takes the demo's, which only prove that videos pass through",
-            )
-        )  # fmt: skip
+        if maker(folder).is_file():
+            remedy = f"`dvc repro {maker(folder)}` makes them"
+            found.append(Finding("note", "E230", str(folder), "no weights in it", remedy))
+            continue
+        remedy = (
+            f"wtal weights fetch {name} --into {folder.parent}; or `wtal init NAME VIDEOS --like "
+            "demo` for the demo's, which only prove that videos pass through"
+        )
+        found.append(Finding(level, "E230", str(folder), "no weights in it", remedy))
     return found
