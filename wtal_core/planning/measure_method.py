@@ -26,7 +26,8 @@ from wtal_core.training.scoring import score_videos
 SMALL = 8  # snippets of the one video of the small batch
 # Repetitions that count. The fastest decides: one thread that waits for a core stops all of a
 # step's threads, and on a shared machine a step then takes up to twenty times as long.
-LEAST = 3
+LEAST = 2
+_ENOUGH = 8  # videos
 _TINY_SHARE = 0.1  # of the budget, for each of the two small batches
 _STEP_SHARE = 0.2  # for one step of the larger batch
 _MOST_STEPS = 24
@@ -60,8 +61,9 @@ def measure_step(trial: Trial, work: StepWork, budget_s: float) -> StepCost:
     few = min(2, videos)
     small_s, small_memory = _measure(trial, 1, SMALL, _TINY_SHARE * budget_s)
     few_s, few_memory = _measure(trial, few, length, _TINY_SHARE * budget_s)
-    # The more of the real batch is measured, the less what disturbs a step is multiplied.
-    many = min(videos, max(few, int(few * _STEP_SHARE * budget_s / few_s)))
+    # The more of the real batch is measured, the less what disturbs a step is multiplied: some of
+    # it, however long that takes.
+    many = min(videos, max(_ENOUGH, int(few * _STEP_SHARE * budget_s / few_s)))
     many_s, many_memory = few_s, few_memory
     if many > few:
         many_s, many_memory = _measure(trial, many, length, 2 * _STEP_SHARE * budget_s)

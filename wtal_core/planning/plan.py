@@ -152,7 +152,7 @@ def busy() -> tuple[str, ...]:
         return ()
     return (
         f"others keep {load:.1f} processes at work on {cores} cores: decoding, flow and encoders "
-        "are timed beside them; training is timed without, and takes longer while they work",
+        "are timed beside them, training by its fastest steps; plan again when they are done",
     )
 
 
