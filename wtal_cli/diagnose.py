@@ -11,7 +11,7 @@ from rich.console import Console
 from wtal_cli.description import Description, Table, percent
 from wtal_cli.documents import write_tree
 from wtal_cli.evaluate import parse_tious
-from wtal_cli.run_ import Run, RunArgument, open_run, refusing
+from wtal_cli.run_ import Run, RunArgument, open_run
 from wtal_cli.show import show
 from wtal_core.annotations import read_predictions
 from wtal_core.atomic import fresh_folder
@@ -49,18 +49,17 @@ def diagnose(
     missed by length, coverage and number, and AP with intervals over videos. Needs ground truth;
     without any, `wtal stats` and `wtal audit` say what can be said.
     """
-    with refusing():
-        found = open_run(run)
-        if bins not in SCHEMES:
-            raise WtalError(f"--bins is one of {', '.join(SCHEMES)}, got {bins!r}")
-        result = measure(found, parse_tious(tiou), cast(Scheme, bins), resamples, seed)
-        if json_ is not None:
-            write_tree(json_, {"run": found.name, **result.to_dict()})
-        # a table with a word a line cannot be read
-        show(describe(found, result), Console(width=max(WIDTH, Console().width)))
-        if out is not None:
-            write_folder(out, found, result)
-            print(f"tables and pictures: {out}")
+    found = open_run(run)
+    if bins not in SCHEMES:
+        raise WtalError(f"--bins is one of {', '.join(SCHEMES)}, got {bins!r}")
+    result = measure(found, parse_tious(tiou), cast(Scheme, bins), resamples, seed)
+    if json_ is not None:
+        write_tree(json_, {"run": found.name, **result.to_dict()})
+    # a table with a word a line cannot be read
+    show(describe(found, result), Console(width=max(WIDTH, Console().width)))
+    if out is not None:
+        write_folder(out, found, result)
+        print(f"tables and pictures: {out}")
 
 
 def measure(run: Run, tious: list[float], bins: Scheme, resamples: int, seed: int) -> Diagnosis:

@@ -68,25 +68,21 @@ def evaluate(
     per_class: Annotated[bool, typer.Option(help="print the AP of every class")] = False,
 ) -> None:
     """Measure PREDICTIONS against GROUND_TRUTH: mAP at each threshold, and the usual averages."""
-    try:
-        if protocol not in PROTOCOLS:
-            raise WtalError(f"--protocol is one of {', '.join(PROTOCOLS)}, got {protocol!r}")
-        found, true = read_predicted(predictions), read_true(ground_truth, subset)
-        unsure = true.ambiguous
-        if ambiguous is not None:
-            unsure = Segments.join([unsure, read_intervals(ambiguous, "Ambiguous")])
-        known = dict(true.durations) | (read_durations(durations) if durations else {})
-        in_json = ground_truth.suffix == ".json" or ground_truth.is_dir()
-        units = unit, ground_truth_unit or ("seconds" if in_json else unit)
-        predicted, instances = bring_together(found, true, unsure, units, known, protocol)
-        if classes is not None:
-            names = read_classes(classes)
-            predicted, instances = rename_labels(predicted, names), rename_labels(instances, names)
-        refuse_strangers(predicted, instances, predictions, ground_truth)
-        result = measure(predicted, instances, parse_tious(tiou), protocol, unsure, ties)
-    except WtalError as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
+    if protocol not in PROTOCOLS:
+        raise WtalError(f"--protocol is one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+    found, true = read_predicted(predictions), read_true(ground_truth, subset)
+    unsure = true.ambiguous
+    if ambiguous is not None:
+        unsure = Segments.join([unsure, read_intervals(ambiguous, "Ambiguous")])
+    known = dict(true.durations) | (read_durations(durations) if durations else {})
+    in_json = ground_truth.suffix == ".json" or ground_truth.is_dir()
+    units = unit, ground_truth_unit or ("seconds" if in_json else unit)
+    predicted, instances = bring_together(found, true, unsure, units, known, protocol)
+    if classes is not None:
+        names = read_classes(classes)
+        predicted, instances = rename_labels(predicted, names), rename_labels(instances, names)
+    refuse_strangers(predicted, instances, predictions, ground_truth)
+    result = measure(predicted, instances, parse_tious(tiou), protocol, unsure, ties)
     tree = to_tree(result, found, true, unsure, protocol, ties)
     if json_ is not None:
         with fresh_file(json_) as fresh:

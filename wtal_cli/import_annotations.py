@@ -1,7 +1,6 @@
 """`wtal import thumos14` and its like: annotations that other people packed."""
 
 import re
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -133,9 +132,8 @@ def run(
             past_end=past_end.value,
         )
         found = import_data_set(package, benchmark, folder, choices, force)
-    except (WtalError, ValueError) as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
+    except ValueError as err:
+        raise WtalError(str(err)) from err
     print(f"{folder}: {benchmark.title} from {package.layout}")
     for line in report(found):
         print(line)

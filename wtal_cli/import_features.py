@@ -1,6 +1,5 @@
 """`wtal import features`: features that other people extracted."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,9 +73,8 @@ def features(
         found = import_features(package, data, kind.value, claims, max_bad_fraction, declared)
         name_import(data / "dataset.yaml", kind.value, f"imported/{kind.value}", found.sha256)
         made = prepare_folders(data)
-    except (WtalError, ValueError) as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
+    except ValueError as err:
+        raise WtalError(str(err)) from err
     for line in [*report(found), *made]:
         print(line)
 

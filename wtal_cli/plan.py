@@ -12,7 +12,6 @@ from stages.parts.cbp_branches import ChosenBranch, read_branch
 from wtal_cli.description import Description, Table
 from wtal_cli.show import show
 from wtal_core.atomic import fresh_file
-from wtal_core.errors import WtalError
 from wtal_core.items import cache_root
 from wtal_core.planning.measure import BranchMaker
 from wtal_core.planning.plan import Plan, make_plan
@@ -42,25 +41,21 @@ def plan(
     """
     folder = data / name
     facts = folder / "dataset.yaml"
-    try:
-        settings = read_settings(params, facts)
-        made = make_plan(
-            folder,
-            Path("results"),
-            settings,
-            make_maker(read_branch(params, facts), settings),
-            find_places(Path.cwd(), folder, cache_root()),
-            worker_count(),
-            measure_s,
-            lambda line: print(f"measured: {line}", file=sys.stderr),
-            afresh,
-        )
-        if json_to is not None:
-            with fresh_file(json_to) as fresh:
-                fresh.write_text(json.dumps(made.to_dict(), indent=1) + "\n", encoding="utf-8")
-    except WtalError as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err
+    settings = read_settings(params, facts)
+    made = make_plan(
+        folder,
+        Path("results"),
+        settings,
+        make_maker(read_branch(params, facts), settings),
+        find_places(Path.cwd(), folder, cache_root()),
+        worker_count(),
+        measure_s,
+        lambda line: print(f"measured: {line}", file=sys.stderr),
+        afresh,
+    )
+    if json_to is not None:
+        with fresh_file(json_to) as fresh:
+            fresh.write_text(json.dumps(made.to_dict(), indent=1) + "\n", encoding="utf-8")
     show(describe(name, made), Console())
     for one in made.shortages:
         print(

@@ -1,9 +1,6 @@
 """A finished run as commands name it: `data/NAME` (its last round) or `data/NAME@r1`."""
 
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -114,13 +111,3 @@ def localized_videos(run: Run) -> dict[str, tuple[Video, float]]:
     if not found:
         raise WtalError(f"{record}: no test video of {run.labels} is in it. Rerun `dvc repro`.")
     return found
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Print what a user can mend, without a traceback, and end with exit code 2."""
-    try:
-        yield
-    except WtalError as err:
-        print(f"error: {err}", file=sys.stderr)
-        raise typer.Exit(2) from err

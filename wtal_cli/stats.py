@@ -10,7 +10,7 @@ from rich.console import Console
 
 from wtal_cli.description import Description, Table, percent
 from wtal_cli.documents import write_tree
-from wtal_cli.run_ import Run, RunArgument, open_run, refusing, localized_videos
+from wtal_cli.run_ import Run, RunArgument, localized_videos, open_run
 from wtal_cli.show import show
 from wtal_core.annotations import multi_hot, read_predictions
 from wtal_core.diagnosis.unlabelled import (
@@ -39,12 +39,11 @@ def stats(
     """Describe RUN without ground truth: how well both branches rank the training videos by their
     labels, how much of the test videos is predicted, and how far the branches agree.
     """
-    with refusing():
-        found = open_run(run)
-        tree = {"run": found.name, **collect(found, params)}
-        if json_ is not None:
-            write_tree(json_, tree)
-        show(describe(tree), Console(width=max(WIDTH, Console().width)))
+    found = open_run(run)
+    tree = {"run": found.name, **collect(found, params)}
+    if json_ is not None:
+        write_tree(json_, tree)
+    show(describe(tree), Console(width=max(WIDTH, Console().width)))
 
 
 def collect(run: Run, params: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from tests.importing.packages import (
@@ -22,7 +21,7 @@ from tests.importing.packages import (
     rows,
     save,
 )
-from wtal_cli.import_features import features
+from wtal_cli.main import app
 from wtal_core.annotations import SUBSETS
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
@@ -41,9 +40,6 @@ from wtal_core.params import load_yaml, read_facts
 from wtal_core.schema.encoders import ClipParams, I3dParams
 from wtal_core.store import read_sequences
 
-APP = typer.Typer()
-APP.command()(features)
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -52,7 +48,9 @@ def data(tmp_path: Path) -> Path:
 
 def take(data: Path, source: Path, *words: str, code: int = 0) -> str:
     """Run the command; what it prints."""
-    result = CliRunner().invoke(APP, [str(source), "--data", str(data), *words])
+    result = CliRunner().invoke(
+        app, ["import", "features", str(source), "--data", str(data), *words]
+    )
     assert result.exit_code == code, result.output
     return result.output
 
