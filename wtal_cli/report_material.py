@@ -14,12 +14,13 @@ from wtal_core.diagnosis.plots import draw_all
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.ground_truth import GroundTruth, read_ground_truth
-from wtal_core.params import load_yaml, read_facts, read_params
+from wtal_core.params import load_yaml, read_facts, read_overrides, read_params
 from wtal_core.reporting.material import Curve, RunMaterial, RunVideo, Strip, VideoFacts
 from wtal_core.reporting.rule import rule_labels
 from wtal_core.schema.dataset import DatasetParams
 from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
+from wtal_core.schema.strict import build
 from wtal_core.schema.thresholds import ThresholdParams
 from wtal_core.segments import Segments
 from wtal_core.store import Sequences, read_sequences
@@ -166,7 +167,7 @@ def read_rounds(run: Run, results: Path) -> dict[str, dict[str, float]]:
 
 def flatten_params(params: Path, dataset_yaml: Path) -> dict[str, tuple[str, str]]:
     """Dotted key: the value that holds, and the file that it comes from."""
-    document = load_yaml(params)
+    document, overrides = load_yaml(params), read_overrides(dataset_yaml)
     found: dict[str, tuple[str, str]] = {}
     for section, values in document.items():
         if section in NOT_THE_RUNS:
@@ -174,8 +175,9 @@ def flatten_params(params: Path, dataset_yaml: Path) -> dict[str, tuple[str, str
         if not isinstance(values, dict) or section not in PARAMS:
             found[section] = (word(values), "params.yaml")
             continue
-        holding = asdict(read_params(params, dataset_yaml, section, PARAMS[section]))
-        asked = asdict(read_params(params, None, section, PARAMS[section]))
+        asked = holding = asdict(build(PARAMS[section], values, f"{params}: {section}"))
+        if overrides.get(section):
+            holding = asdict(read_params(params, dataset_yaml, section, PARAMS[section]))
         for key, value in holding.items():
             origin = "params.yaml" if value == asked[key] else "dataset.yaml"
             found[f"{section}.{key}"] = (word(value), origin)

@@ -16,13 +16,18 @@ from wtal_core.reporting.overview import (
     parameter_rows,
 )
 from wtal_core.reporting.pages import render
-from wtal_core.reporting.plots import MAP, MIOU, draw_rounds, draw_tious
+from wtal_core.reporting.plots import MAP, MIOU, Rounds, draw_rounds, draw_tious
 from wtal_core.reporting.tracks import build_tracks
 
 SAME_S = 0.1  # two runs' durations of a video differ by less
 NO_METRICS = (
     "No metrics of this run: they are measured against ground truth by the stages evaluate and "
     "summary of `dvc repro`, into results/."
+)
+PLOTS = (
+    ("map.svg", "mAP against rounds"),
+    ("tiou.svg", "mAP against tIoU"),
+    ("miou.svg", "Pseudo-labels on the test split: mIoU"),
 )
 PICTURES = {
     "false_positives.png": "False positives by rank and type, and what mAP gains without each",
@@ -86,7 +91,7 @@ def index_page(site: Site, media: Mapping[str, Media]) -> bytes:
         sure=SURE,
         headline=headline(runs),
         no_metrics=NO_METRICS,
-        plots=_plots(site),
+        plots=[{"file": file, "title": title} for file, title in PLOTS] if _measured(site) else [],
         round_titles=[title for _, title in TILES],
         round_rows=[
             {"run": run.name, "round": name, "values": [metrics.get(key) for key, _ in TILES]}
@@ -127,7 +132,11 @@ def video_page(site: Site, name: str, media: Media) -> bytes:
 
 def plot_files(site: Site) -> dict[str, bytes]:
     """Address: content, of every plot."""
-    found = {f"plots/{plot['file']}": plot["svg"].encode() for plot in _plots(site)}
+    found: dict[str, bytes] = {}
+    if runs := _measured(site):
+        drawn = (draw_rounds(runs, MAP), draw_tious(runs), draw_rounds(runs, MIOU))
+        for (file, _), svg in zip(PLOTS, drawn, strict=True):
+            found[f"plots/{file}"] = svg.encode()
     for place, run in enumerate(site.runs):
         found |= {_picture(place, file): content for file, content in run.pictures.items()}
     return found
@@ -144,21 +153,12 @@ def describe(site: Site) -> dict[str, Any]:
     }
 
 
-def _plots(site: Site) -> list[dict[str, Any]]:
-    """Those for which there are metrics; two rounds of one run have the same curves."""
+def _measured(site: Site) -> list[tuple[str, Rounds]]:
+    """The runs that have metrics; two rounds of one run have the same curves."""
     runs = [(run.name, run.rounds) for run in site.runs if run.rounds]
     if len(runs) > 1 and runs[0][1] == runs[1][1]:
-        runs = [("", runs[0][1])]
-    if not runs:
-        return []
-    return [
-        {"file": file, "title": title, "alt": f"{title}; the numbers stand below", "svg": svg}
-        for file, title, svg in (
-            ("map.svg", "mAP against rounds", draw_rounds(runs, MAP)),
-            ("tiou.svg", "mAP against tIoU", draw_tious(runs)),
-            ("miou.svg", "Pseudo-labels on the test split: mIoU", draw_rounds(runs, MIOU)),
-        )
-    ]
+        return runs[:1]
+    return runs
 
 
 def _picture(place: int, file: str) -> str:

@@ -34,7 +34,7 @@ def build_tracks(
         "truth": None if facts.truth is None else _segments(facts.truth, column),
         "ambiguous": [[s, e] for _, s, e in _segments(facts.ambiguous, {"": 0})],
         "chosen": choose_class(facts, said, column),
-        "runs": [_run(run, video, column) for run, video in zip(runs, said, strict=True) if video],
+        "runs": told,
     }
 
 

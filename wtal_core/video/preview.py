@@ -93,7 +93,7 @@ def _encode(target: Path, frames: Iterator[DecodedFrame], size: tuple[int, int])
         last = -1
         for one in frames:
             rule = cv2.INTER_AREA if size[0] < one.rgb.shape[1] else cv2.INTER_LINEAR
-            small = cv2.resize(one.rgb, size, interpolation=rule)
+            small = np.asarray(cv2.resize(one.rgb, size, interpolation=rule), np.uint8)
             frame = av.VideoFrame.from_ndarray(small, format="rgb24")
             # two frames may not show at the same tick
             last = max(last + 1, round(one.pts_s / CLOCK))
