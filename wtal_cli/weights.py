@@ -100,6 +100,8 @@ def verify(
 
 def convert(folder: Path, entry: Entry, verdicts: dict[str, Verdict], into: Path) -> Path:
     """Make the checkpoint of verified files; torch takes a second to load, so only here."""
+    if (into / "dataset.yaml").is_file():
+        into /= "encoders"  # they named the data set itself
     from wtal_core.weights.convert import convert_entry
 
     files = {file.name: file_of(folder, entry, file) for file in entry.files}

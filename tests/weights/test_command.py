@@ -83,6 +83,24 @@ def test_from_a_file_to_a_checkpoint(folder: Path, tmp_path: Path) -> None:
     assert run("fetch", "i3d_rgb", "--into", encoders).exit_code == 2
 
 
+def test_what_else_stands_there_stays(folder: Path, tmp_path: Path) -> None:
+    """data/NAME/clip and data/NAME/i3d are features; a slip must not replace them."""
+    source, data = tmp_path / "flow.pt", tmp_path / "data/films"
+    torch.save(three_layouts(2)[0], source)
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+    (data / "i3d_flow").mkdir(parents=True)
+    (data / "i3d_flow" / "dear.txt").touch()
+    words = ("fetch", "i3d_flow", "--from", source, "--sha256", sha256, "--into", data)
+    done = run(*words)
+    assert done.exit_code == 2
+    assert "something else stands there, no checkpoint" in done.stderr
+    assert [p.name for p in (data / "i3d_flow").iterdir()] == ["dear.txt"]
+    (data / "dataset.yaml").touch()  # now it is a data set, whose encoders have their own folder
+    assert run(*words).exit_code == 0
+    assert load_checkpoint(data / "encoders" / "i3d_flow")[1]["stream"] == "flow"
+    assert run(*words).exit_code == 0  # a checkpoint may be replaced by a checkpoint
+
+
 def test_deepminds_two_files(folder: Path, tmp_path: Path) -> None:
     brought, encoders = tmp_path / "brought", tmp_path / "encoders"
     write_bundle(brought / "model.ckpt.index", three_layouts(2)[2])

@@ -51,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "*")
     server = Server(("127.0.0.1", 0), Handler)
     server.seen, server.going_on = [], True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -66,6 +66,13 @@ def test_the_recipe_names_only_what_is_missing(data: Path) -> None:
     require_weights(folders)
 
 
+def test_another_folder_than_fetch_writes(data: Path) -> None:
+    with pytest.raises(WtalError) as caught:
+        require_weights({"clip": data / "encoders" / "vit"})
+    assert f"which writes {data / 'encoders' / 'clip'}\n" in str(caught.value)
+    assert f"dataset.yaml names {data / 'encoders' / 'vit'}" in str(caught.value)
+
+
 def test_weights_that_a_pipeline_makes(data: Path) -> None:
     folders = needed_weights(data, I3dParams(), ClipParams())
     (data / "dvc.yaml").touch()

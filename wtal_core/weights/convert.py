@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from wtal_core.checkpoint import save_checkpoint
+from wtal_core.checkpoint import META, save_checkpoint
 from wtal_core.encoders.i3d import InceptionI3d, from_tf_layout, tf_variable_name
 from wtal_core.errors import WtalError
 from wtal_core.weights.layouts import hassony2_name, piergiaj_name, scale_key
@@ -43,8 +43,15 @@ def convert_entry(
     """Write `to`/<target>, the checkpoint of an entry whose files have been verified.
 
     files, sha256: path and hash of each file of the entry by its name. Raises WtalError naming what
-    is missing, unexpected or of another shape, before anything is written.
+    is missing, unexpected or of another shape, before anything is written; also when something
+    else than a checkpoint stands there, such as the features of a data set.
     """
+    target = to / entry.target
+    if target.is_dir() and any(target.iterdir()) and not (target / META).is_file():
+        raise WtalError(
+            f"{target}: something else stands there, no checkpoint; weights belong into "
+            "data/NAME/encoders"
+        )
     first = files[entry.files[0].name]
     meta: dict[str, Any]
     if entry.layout == "open_clip":
@@ -61,8 +68,8 @@ def convert_entry(
             file.name: {"url": file.url, "sha256": sha256[file.name]} for file in entry.files
         },
     }
-    save_checkpoint(to / entry.target, tensors, {**meta, "source": source})
-    return to / entry.target
+    save_checkpoint(target, tensors, {**meta, "source": source})
+    return target
 
 
 def read_piergiaj(path: Path, target: str) -> dict[str, Tensor]:

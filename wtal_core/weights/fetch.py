@@ -3,9 +3,10 @@
 import os
 import shutil
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from wtal_core.atomic import sync
 from wtal_core.errors import WtalError, disk_full
@@ -128,7 +129,7 @@ def _download(folder: Path, entry: Entry, file: RemoteFile, watch: Watch) -> Pat
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urlopen(request, timeout=TIMEOUT_S) as answer:
+        with build_opener().open(request, timeout=TIMEOUT_S) as answer:
             if answer.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
                 raise WtalError(f"{file.url}: an HTML page, not weights; {by_hand(entry, folder)}")
             going_on = have > 0 and answer.status == 206
@@ -145,7 +146,7 @@ def _download(folder: Path, entry: Entry, file: RemoteFile, watch: Watch) -> Pat
                         raise WtalError(f"{file.url}: more than the {limit} bytes expected")
                     out.write(block)
                     watch(file.name, have, total)
-    except (HTTPError, URLError, TimeoutError, ConnectionError) as err:
+    except (HTTPError, URLError, HTTPException, TimeoutError, ConnectionError) as err:
         if isinstance(err, HTTPError) and err.code == 416:  # the part is no start of this file
             part.unlink(missing_ok=True)
         raise WtalError(f"{file.url}: not fetched ({err}); {by_hand(entry, folder)}") from err

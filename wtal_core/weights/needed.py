@@ -57,7 +57,9 @@ def recipe(folders: Mapping[str, Path]) -> str:
         entry = find_entry(name)
         lines += [f"{name}: {entry.what}; {entry.licence}", *_files(entry)]
         lines.append(f"  then:  wtal weights fetch {name} --from FILE --into {folder.parent}")
-        lines.append(f"  which writes {folder}")
+        lines.append(f"  which writes {folder.parent / entry.target}")
+        if folder.name != entry.target:
+            lines.append(f"  (dataset.yaml names {folder}: rename one of them)")
     return "\n".join(lines)
 
 
