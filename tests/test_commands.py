@@ -17,7 +17,7 @@ from wtal_cli.main import COMMANDS, app
 from wtal_cli.plain import plain
 from wtal_core.errors import WtalError
 
-HEAVY = ("torch", "zarr", "cv2", "open_clip", "matplotlib", "dvc")
+HEAVY = ("torch", "cv2", "open_clip", "matplotlib", "dvc")
 
 
 def _fail(kind: str) -> None:
@@ -110,9 +110,12 @@ def test_a_misspelt_command_gets_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["init", "x", "nowhere"], ["check", "nowhere"], ["doctor", "--help"]],
+    [
+        ["--help"], ["init", "x", "nowhere"], ["check", "nowhere"], ["plan", "nowhere"],
+        ["inspect", "nowhere"], ["diagnose", "nowhere"], ["weights", "verify", "nowhere"],
+    ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_what_is_missing_is_said_without_loading_anything_heavy(words: list[str]) -> None:
     code = (
         f"import sys\nsys.argv = ['wtal', *{words!r}]\n"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from wtal_cli.inspection import compare, describe
+from wtal_cli.artifacts.kinds import kind_of
 from wtal_cli.show import show
 
 
@@ -22,6 +22,11 @@ def inspect(
     console = Console()
     if other is not None and png is not None:
         raise typer.BadParameter("--png draws one artifact, so it goes without OTHER")
+    for path in filter(None, (artifact, other)):
+        kind_of(path)  # names what is not there
+    # checkpoints need torch, which takes a second to load
+    from wtal_cli.inspection import compare, describe
+
     if other is None:
         found = describe(artifact, video, png, console.width)
     else:

@@ -3,21 +3,24 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from stages.parts.cbp_branches import ChosenBranch, read_branch
 from wtal_cli.description import Description, Table
 from wtal_cli.show import show
+from wtal_core.annotations import read_labels
 from wtal_core.atomic import fresh_file
+from wtal_core.errors import WtalError
 from wtal_core.items import cache_root
-from wtal_core.planning.measure import BranchMaker
-from wtal_core.planning.plan import Plan, make_plan
-from wtal_core.planning.room import find_places
 from wtal_core.planning.settings import Settings, read_settings
 from wtal_core.pool import worker_count
+
+if TYPE_CHECKING:  # these load torch, which takes seconds
+    from stages.parts.cbp_branches import ChosenBranch
+    from wtal_core.planning.measure import BranchMaker
+    from wtal_core.planning.plan import Plan
 
 
 def plan(
@@ -41,7 +44,14 @@ def plan(
     """
     folder = data / name
     facts = folder / "dataset.yaml"
+    if not folder.is_dir():
+        raise WtalError(f"{folder}: no such folder; `wtal init {name} VIDEOS` makes one")
     settings = read_settings(params, facts)
+    read_labels(folder / "labels.json")  # what is missing is said before torch is loaded
+    from stages.parts.cbp_branches import read_branch
+    from wtal_core.planning.plan import make_plan
+    from wtal_core.planning.room import find_places
+
     made = make_plan(
         folder,
         Path("results"),
@@ -69,8 +79,10 @@ def plan(
         raise typer.Exit(3)
 
 
-def make_maker(branch: ChosenBranch, settings: Settings) -> BranchMaker:
+def make_maker(branch: "ChosenBranch", settings: Settings) -> "BranchMaker":
     """How to build the branch from the numbers that a plan knows."""
+    from wtal_core.planning.measure import BranchMaker
+
     return BranchMaker(
         lambda i3d, clip, classes: branch.build(
             {"in_channels": i3d, "clip_channels": clip, "classes": range(classes)}
@@ -80,7 +92,7 @@ def make_maker(branch: ChosenBranch, settings: Settings) -> BranchMaker:
     )
 
 
-def describe(name: str, made: Plan) -> Description:
+def describe(name: str, made: "Plan") -> Description:
     """The table, and what a reader should know."""
     rows: list[tuple[str, ...]] = []
     for cost in made.costs:
