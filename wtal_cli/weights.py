@@ -9,7 +9,7 @@ import typer
 from wtal_core.errors import WtalError
 from wtal_core.weights.fetch import fetch_entry, file_of, take_entry, verify_entry
 from wtal_core.weights.registry import Entry, find_entry, read_registry, weights_folder
-from wtal_core.weights.verify import Verdict
+from wtal_core.weights.verify import TRUSTED, Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Fetch and check the encoders' published weights.")
 Folder = Annotated[
@@ -38,6 +38,10 @@ def list_(weights_dir: Folder = None) -> None:
         for file in entry.files:
             size = f"{file.bytes / 1e6:.1f} MB" if file.bytes else "size not known"
             print(f"  {file.name}: {size}, {file.expected}\n    {file.url}")
+    print(
+        "\nSHA-256 as others published them, git blobs as the repositories' trees name them; nobody "
+        f"in this project has had the files. What a file has at its first use stands in {TRUSTED}."
+    )
 
 
 @app.command()
