@@ -39,8 +39,8 @@ def list_(weights_dir: Folder = None) -> None:
             size = f"{file.bytes / 1e6:.1f} MB" if file.bytes else "size not known"
             print(f"  {file.name}: {size}, {file.expected}\n    {file.url}")
     print(
-        "\nSHA-256 as others published them, git blobs as the repositories' trees name them; nobody "
-        f"in this project has had the files. What a file has at its first use stands in {TRUSTED}."
+        "\nSHA-256 as others published them, git blobs as the repositories' trees name them; nobody"
+        f" in this project has had the files. A file's hash at its first use stands in {TRUSTED}."
     )
 
 
