@@ -210,6 +210,6 @@ def _check(outline: Outline, choices: Choices) -> None:
 
 
 def _refuse(what: str, items: Sequence[str], remedy: str) -> None:
-    listed = "\n  ".join(items[:_SHOWN])
+    listed = "\n  ".join(item.replace("\n", "\\n") for item in items[:_SHOWN])
     more = f"\n  and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     raise WtalError(f"{what}; {remedy}:\n  {listed}{more}")

@@ -24,9 +24,6 @@ def find_encoders(data: Path, level: Level = "error") -> list[Finding]:
             remedy = f"`dvc repro {maker(folder)}` makes them"
             found.append(Finding("note", "E230", str(folder), "no weights in it", remedy))
             continue
-        remedy = (
-            f"wtal weights fetch {name} --into {folder.parent}; or `wtal init NAME VIDEOS --like "
-            "demo` for the demo's, which only prove that videos pass through"
-        )
+        remedy = f"wtal weights fetch {name} --into {folder.parent}"
         found.append(Finding(level, "E230", str(folder), "no weights in it", remedy))
     return found
