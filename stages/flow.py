@@ -6,7 +6,7 @@ record.json says so.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +16,13 @@ from stages.launch import launch
 from wtal_core.annotations import read_json
 from wtal_core.atomic import fresh_folder
 from wtal_core.importing.features_store import write_empty
-from wtal_core.items import ItemCache, code_version, hash_file, map_items
+from wtal_core.items import ItemCache, code_version, hash_code, hash_file, map_items
 from wtal_core.params import read_facts
+from wtal_core.pool import worker_count
 from wtal_core.schema.encoders import I3dParams
 from wtal_core.schema.video import FlowParams
 from wtal_core.video import flow, frames
+from wtal_core.video.tvl1 import engine
 
 SUFFIX = ".mkv"
 MODULES = (flow, frames)
@@ -34,6 +36,7 @@ class Job:
     source: Path
     fps: float
     params: FlowParams
+    threads: int
     cache: ItemCache
 
     def __str__(self) -> str:
@@ -45,10 +48,18 @@ def run(job: Job) -> tuple[str, dict[str, Any]]:
     key = job.cache.key(hash_file(job.source))
     if not job.cache.has(key, SUFFIX):
         temporary = job.cache.temporary(key, SUFFIX)
-        fields = flow.iter_flow(frames.iter_frames(job.source), job.params)
+        fields = flow.iter_flow(frames.iter_frames(job.source), job.params, job.threads)
         count = frames.write_flow(temporary, fields, job.fps)
         job.cache.commit(key, SUFFIX, temporary, {"fields": count})
     return key, job.cache.meta(key)
+
+
+def version(params: FlowParams) -> str:
+    """Of the code that decides the flow; OpenCV's does not depend on ours."""
+    decides = code_version(*MODULES, packages=PACKAGES)
+    if params.backend == "opencv":
+        return decides
+    return decides + hash_code(engine.SOURCES) + "".join(map(hash_file, engine.FOREIGN_SOURCES))
 
 
 def main(
@@ -60,13 +71,19 @@ def main(
         write_empty(data / "flow", "I3D features are imported", {})
         return
     made = read_json(data / "frames" / "record.json")
-    cache = ItemCache("flow", code_version(*MODULES, packages=PACKAGES), asdict(params))
+    cache = ItemCache("flow", version(params), flow.identify(params))
+    # Cores that would find no video take pairs of frames of another's.
+    threads = max(1, worker_count() // max(1, len(made["videos"])))
     jobs = [
-        Job(data / "frames" / f"{name}{SUFFIX}", made["fps"], params, cache)
+        Job(data / "frames" / f"{name}{SUFFIX}", made["fps"], params, threads, cache)
         for name in made["videos"]
     ]
+    flow.prepare(params)
     results = dict(zip(made["videos"], map_items(run, jobs, "flow"), strict=True))
-    record = {**asdict(params), "videos": {name: meta for name, (_, meta) in results.items()}}
+    record = {
+        **flow.identify(params),
+        "videos": {name: meta for name, (_, meta) in results.items()},
+    }
     with fresh_folder(data / "flow") as fresh:
         for name, (key, _) in results.items():
             cache.place(key, SUFFIX, fresh / f"{name}{SUFFIX}")

@@ -27,7 +27,10 @@ class VideoParams:
 class FlowParams:
     """Optical flow between consecutive frames; TV-L1's defaults are OpenCV's."""
 
-    method: Literal["tvl1", "dis"] = "tvl1"
+    method: Literal["tvl1", "tvl1_fast", "dis"] = "tvl1"
+    # Who computes TV-L1: opencv is the reference; numba and compiled are our own code for it and
+    # give the same bytes as each other; auto is compiled where there is a compiler, else numba.
+    backend: Literal["opencv", "auto", "numba", "compiled"] = "opencv"
     bound: float = 20.0  # pixels; flow is clipped to ±bound and stored in 8 bits
     time_step: float = 0.25  # τ of the dual ascent
     attachment: float = 0.15  # λ, weight of the data term: smaller is smoother
@@ -43,8 +46,17 @@ class FlowParams:
     preset: Literal["ultrafast", "fast", "medium"] = "medium"  # of DIS
 
     def __post_init__(self) -> None:
-        if self.method not in ("tvl1", "dis"):
-            raise ValueError(f"flow.method is one of tvl1, dis, got {self.method!r}")
+        if self.method not in ("tvl1", "tvl1_fast", "dis"):
+            raise ValueError(f"flow.method is one of tvl1, tvl1_fast, dis, got {self.method!r}")
+        if self.backend not in ("opencv", "auto", "numba", "compiled"):
+            raise ValueError(
+                f"flow.backend is one of opencv, auto, numba, compiled, got {self.backend!r}"
+            )
+        if self.backend != "opencv" and (self.method == "dis" or self.illumination):
+            raise ValueError(
+                f"flow.backend {self.backend} has neither dis nor an illumination channel; "
+                "for them set it to opencv"
+            )
         if self.preset not in ("ultrafast", "fast", "medium"):
             raise ValueError(f"flow.preset: ultrafast, fast or medium, got {self.preset!r}")
         for name in ("bound", "time_step", "attachment", "tightness", "epsilon"):

@@ -1,0 +1,19 @@
+"""Where compiled code is kept between runs."""
+
+import os
+from pathlib import Path
+
+
+def build_folder() -> Path:
+    """`$WTAL_KERNELS`, else `.cache/kernels` of this checkout, else of the user's cache folder.
+
+    The last is for an installation whose folder the user may not write to. What lies in it is made
+    anew when it is missing, and may be removed at any time.
+    """
+    if given := os.environ.get("WTAL_KERNELS"):
+        return Path(given).absolute()
+    checkout = Path(__file__).resolve().parents[3]
+    if (checkout / "dvc.yaml").is_file() and os.access(checkout, os.W_OK):
+        return checkout / ".cache" / "kernels"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "wtal" / "kernels"

@@ -1,0 +1,83 @@
+"""Which code runs TV-L1, and its memory: loaded once, one set of buffers per thread."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from wtal_core.schema.video import FlowParams
+from wtal_core.video.tvl1.build_folder import build_folder
+from wtal_core.video.tvl1.solver import Solver
+
+log = logging.getLogger(__name__)
+_HERE = Path(__file__).parent
+# What decides the bytes.
+SOURCES = tuple(
+    _HERE / f"{name}.py" for name in ("levels", "solver", "numba_kernels", "numba_median")
+)
+FOREIGN_SOURCES = tuple(sorted(_HERE.glob("*.cpp")))
+_own = threading.local()
+_TINY = np.zeros((2, 24, 24), np.uint8)  # pictures that compile everything
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The arithmetic; signatures and meaning as in numba_kernels.py."""
+
+    name: str
+    resize: Callable[..., None]
+    build_texture: Callable[..., None]
+    warp: Callable[..., None]
+    median: Callable[..., None]
+    iterate: Callable[..., tuple[int, float]]
+    sweep: Callable[..., None]  # iterate's inner step
+
+
+def solve(prev: np.ndarray, next_: np.ndarray, params: FlowParams) -> np.ndarray:
+    """Flow (H, W, 2) float32 between two (H, W) uint8 pictures, in memory of the calling thread.
+
+    The bytes depend neither on the thread nor on which kernels run.
+    """
+    kernels = load_kernels(params.backend)
+    wanted = (prev.shape, params)
+    if getattr(_own, "wanted", None) != wanted:
+        _own.solver = Solver((prev.shape[0], prev.shape[1]), params, kernels)
+        _own.wanted = wanted
+    flow: np.ndarray = _own.solver.solve(prev, next_)
+    return flow
+
+
+@cache
+def load_kernels(backend: str) -> Kernels:
+    """By the name of a backend that is ours. Compiles on first use, and says so."""
+    kernels = _load_numba()
+    log.info("TV-L1 runs in %s", kernels.name)
+    return kernels
+
+
+def _load_numba() -> Kernels:
+    folder = build_folder() / "numba"
+    first = not folder.is_dir()
+    if first:
+        log.info("compiling TV-L1 into %s, once on this machine: some 10 s", folder)
+    import numba  # takes half a second, so only who needs it loads it
+
+    # Beside the sources, where numba would put it, the user may not be allowed to write.
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    from wtal_core.video.tvl1 import numba_kernels, numba_median
+
+    begin = time.perf_counter()
+    kernels = Kernels(
+        "numba", numba_kernels.resize, numba_kernels.build_texture, numba_kernels.warp,
+        numba_median.median, numba_kernels.iterate, numba_kernels.sweep,
+    )  # fmt: skip
+    for median_filter in (3, 5):
+        Solver((24, 24), FlowParams(median_filter=median_filter), kernels).solve(*_TINY)
+    if first:
+        log.info("compiled in %.1f s", time.perf_counter() - begin)
+    return kernels
