@@ -75,6 +75,22 @@ def test_a_run_that_does_not_know_the_video_has_no_track() -> None:
     assert found["truth"] is None
 
 
+def test_silent_classes_are_left_out() -> None:
+    score_TC = np.array([[0.01, 0.04, 0.01], [0.02, 0.06, 0.01]], dtype=np.float32)
+    label_TC = np.array([[0, 0, 0], [0, 0, 0]], dtype=np.int8)
+    names = ("zero", "loud", "named")
+    video = RunVideo(
+        GRID, Segments.empty(), (Curve("cbp", "CBP", score_TC),), (Strip("cbp", "r1", label_TC),)
+    )
+    run = RunMaterial("a", "r1", names, False, "activitynet", (0.3, 0.1), {"v": video}, {})
+    found = build_tracks(facts(labels=("named",)), [run], ("first", *names))["runs"][0]
+    assert [value is None for value in found["curves"][0]["values"]] == [True, True, False, False]
+    assert found["strips"][0]["values"] == [None, None, "00", "00"]
+    label_TC[1, 0] = -1
+    found = build_tracks(facts(labels=("named",)), [run], ("first", *names))["runs"][0]
+    assert found["strips"][0]["values"] == [None, "0?", "00", "00"]
+
+
 def test_the_class_that_is_shown_first() -> None:
     column = {name: c for c, name in enumerate(CLASSES)}
     guess = Segments.build(["v", "v"], ["run", "swim"], [0, 0], [1, 1], [0.2, 0.6])

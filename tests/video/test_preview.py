@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.video.films import picture, turn, write_film, write_sound
+from tests.video.test_decode import CLIPS, VIDEOS
 from wtal_core.errors import BadVideo
 from wtal_core.video.decode import decode, probe
 from wtal_core.video.preview import draw_thumbnail, is_playable, write_preview
@@ -68,6 +69,21 @@ def test_a_thumbnail(tmp_path: Path) -> None:
     source = turn(film(tmp_path / "a.mp4"), (0, 1, -1, 0))
     small = Image.open(io.BytesIO(draw_thumbnail(source, 72)))
     assert (small.format, small.size) == ("JPEG", (72, 104))
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(not VIDEOS.is_dir(), reason="no ../shared/reference/videos")
+@pytest.mark.parametrize("name", [name for name, (count, *_) in CLIPS.items() if count <= 310])
+def test_previews_of_real_clips(tmp_path: Path, name: str) -> None:
+    source = VIDEOS / name
+    write_preview(source, tmp_path / "b.mp4", 200)
+    assert is_playable(tmp_path / "b.mp4")
+    first = [(frame.pts_s, frame.rgb.shape) for frame in decode(source)]
+    second = [(frame.pts_s, frame.rgb.shape) for frame in decode(tmp_path / "b.mp4")]
+    assert [s for s, _ in second] == pytest.approx([s for s, _ in first], abs=2e-3)
+    (height, width, _), (small, narrow, _) = first[0][1], second[0][1]
+    assert max(small, narrow) <= 200
+    assert small / narrow == pytest.approx(height / width, rel=0.05)
 
 
 def test_no_video_no_file(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def index_page(site: Site, media: Mapping[str, Media]) -> bytes:
         headline=headline(runs),
         no_metrics=NO_METRICS,
         plots=[{"file": file, "title": title} for file, title in PLOTS] if _measured(site) else [],
+        dashed=len(_measured(site)) > 1,
         round_titles=[title for _, title in TILES],
         round_rows=[
             {"run": run.name, "round": name, "values": [metrics.get(key) for key, _ in TILES]}

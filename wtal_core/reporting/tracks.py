@@ -13,6 +13,7 @@ from wtal_core.reporting.material import Curve, RunMaterial, RunVideo, Strip, Vi
 from wtal_core.reporting.names import shown
 from wtal_core.segments import Segments
 
+FAINT = 0.05  # a class that nobody names and no curve ever lifts so far is left out
 STEPS = 1000  # scores are sent in thousandths: half a pixel of a tall curve
 SIGNS = {1: "1", 0: "0", -1: "?"}
 
@@ -23,9 +24,11 @@ def build_tracks(
     """Everything under the player. Classes are numbers: places in `classes`."""
     column = {name: c for c, name in enumerate(classes)}
     said = [run.videos.get(facts.id) for run in runs]
-    told = [_run(run, video, column) for run, video in zip(runs, said, strict=True) if video]
+    kept = list_classes(facts, runs, said, classes)
+    told = [_run(run, video, column, kept) for run, video in zip(runs, said, strict=True) if video]
     if len(told) > 1 and told[0]["strips"] == told[1]["strips"]:
-        told[1]["strips"] = []  # two rounds of one run share every round's labels
+        # two rounds of one run share every round's labels
+        told[1] |= {"strips": [], "shared": True}
     return {
         "id": shown(facts.id),
         "duration": round(facts.duration_s, 3),
@@ -51,13 +54,36 @@ def choose_class(facts: VideoFacts, said: Sequence[RunVideo | None], column: dic
     return 0
 
 
+def list_classes(
+    facts: VideoFacts,
+    runs: Sequence[RunMaterial],
+    said: Sequence[RunVideo | None],
+    classes: Sequence[str],
+) -> set[str]:
+    """The classes whose scores are sent: with hundreds of classes, most are silent in a video."""
+    found = {*facts.labels, *classes[:1]}
+    if facts.truth is not None:
+        found |= set(facts.truth.label.tolist())
+    for run, video in zip(runs, said, strict=True):
+        if video is None:
+            continue
+        found |= set(video.predictions.label.tolist())
+        for curve in video.curves:
+            found |= {run.classes[c] for c in np.flatnonzero(curve.score_TC.max(axis=0) >= FAINT)}
+        for strip in video.strips:
+            found |= {run.classes[c] for c in np.flatnonzero((strip.label_TC != 0).any(axis=0))}
+    return found
+
+
 def label_signs(label_T: NDArray[np.int8]) -> str:
     """A sign per snippet: `1` foreground, `0` background, `?` uncertain."""
     return "".join(SIGNS[int(value)] for value in label_T)
 
 
-def _run(run: RunMaterial, video: RunVideo, column: dict[str, int]) -> dict[str, Any]:
-    place_C = [column[name] for name in run.classes]
+def _run(
+    run: RunMaterial, video: RunVideo, column: dict[str, int], kept: set[str]
+) -> dict[str, Any]:
+    place_C = [column[name] if name in kept else None for name in run.classes]
     grid = video.grid
     order_N = np.argsort(-video.predictions.score, kind="stable")
     predictions = video.predictions.take(order_N)
@@ -84,16 +110,18 @@ def _segments(segments: Segments, column: dict[str, int]) -> list[list[Any]]:
     ]
 
 
-def _curve(curve: Curve, place_C: list[int], classes: int) -> dict[str, Any]:
+def _curve(curve: Curve, place_C: list[int | None], classes: int) -> dict[str, Any]:
     values: list[list[int] | None] = [None] * classes
     steps_TC = np.rint(np.clip(curve.score_TC, 0, 1) * STEPS).astype(int)
     for c, place in enumerate(place_C):
-        values[place] = steps_TC[:, c].tolist()
+        if place is not None:
+            values[place] = steps_TC[:, c].tolist()
     return {"key": curve.key, "title": curve.title, "values": values}
 
 
-def _strip(strip: Strip, place_C: list[int], classes: int) -> dict[str, Any]:
+def _strip(strip: Strip, place_C: list[int | None], classes: int) -> dict[str, Any]:
     values: list[str | None] = [None] * classes
     for c, place in enumerate(place_C):
-        values[place] = label_signs(strip.label_TC[:, c])
+        if place is not None:
+            values[place] = label_signs(strip.label_TC[:, c])
     return {"key": strip.key, "title": strip.title, "values": values}

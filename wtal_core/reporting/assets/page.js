@@ -198,18 +198,20 @@ function drawCurves({ root, marks }, y, run) {
     values.forEach((value, i) => path.push(`V${scale(value / 1000).toFixed(1)}H${x(run.start + (i + 1) * run.step).toFixed(1)}`));
     svg(marks, "path", { class: `curve ${one.key}`, d: path.join("") });
   }
+  if (run.curves.length && !run.curves[0].values[state.chosen]) svg(marks, "text", { class: "faint", x: GUTTER + 6, y: y + 22 }, "below 0.05 throughout");
   if (!run.curves.length) svg(marks, "text", { class: "faint", x: GUTTER + 6, y: y + 22 }, "this run has no scores of this video");
   return y + PLOT + 4;
 }
 
 function drawStrips({ root, marks, defs }, y, run) {
-  if (!run.strips.length) return y;
+  if (!run.strips.some((one) => one.values[state.chosen])) return y;
   if (!defs.querySelector("#unsure")) {
     const made = svg(defs, "pattern", { id: "unsure", width: 5, height: 5, patternUnits: "userSpaceOnUse" });
     svg(made, "path", { class: "unsure-line", d: "M-1 1L1 -1M0 5L5 0M4 6L6 4" });
   }
   for (const one of run.strips) {
-    const signs = one.values[state.chosen] || "";
+    const signs = one.values[state.chosen];
+    if (!signs) continue; // background throughout
     svg(root, "text", { class: "faint", x: 8, y: y + 10 }, one.title);
     svg(marks, "rect", { class: "border", x: x(run.start), y: y + 1, width: x(run.start + signs.length * run.step) - x(run.start), height: STRIP - 3 });
     for (const run_ of signs.matchAll(/1+|\?+/g)) {
@@ -262,6 +264,7 @@ function tell(seconds) {
       add(title, data.runs.map((run) => {
         const found = run[kind].find((one) => one.title === title);
         const row = found && found.values[state.chosen];
+        if (!found && run.shared && kind === "strips") return "same";
         return (row && read(row[snippetAt(run, seconds)])) || "–";
       }));
     }
