@@ -1,7 +1,5 @@
 """`wtal diagnose`: what kinds of errors a run makes, and what they cost."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -9,7 +7,7 @@ import typer
 from rich.console import Console
 
 from wtal_cli.description import Description, Table, percent
-from wtal_cli.documents import write_tree
+from wtal_cli.documents import refuse_existing, to_csv, write_tree
 from wtal_cli.evaluate import parse_tious
 from wtal_cli.run_ import Run, RunArgument, open_run
 from wtal_cli.show import show
@@ -44,6 +42,7 @@ def diagnose(
     ] = None,
     resamples: Annotated[int, typer.Option(help="of the videos, for intervals", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="of the resamples")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="replace what --out names")] = False,
 ) -> None:
     """Say what is wrong with the predictions of RUN: false positives by type, instances that are
     missed by length, coverage and number, and AP with intervals over videos. Needs ground truth;
@@ -52,6 +51,8 @@ def diagnose(
     found = open_run(run)
     if bins not in SCHEMES:
         raise WtalError(f"--bins is one of {', '.join(SCHEMES)}, got {bins!r}")
+    if out is not None:
+        refuse_existing(out, force)
     result = measure(found, parse_tious(tiou), cast(Scheme, bins), resamples, seed)
     if json_ is not None:
         write_tree(json_, {"run": found.name, **result.to_dict()})
@@ -143,12 +144,10 @@ def with_ends(value: Interval) -> str:
 
 
 def write_folder(out: Path, run: Run, found: Diagnosis) -> None:
-    """Tables, pictures and diagnosis.json; the folder is replaced whole or left as it was."""
+    """Tables, pictures and diagnosis.json, in a folder that is there whole or not at all."""
     # matplotlib takes a second to load, and most calls do without
     from wtal_core.diagnosis.plots import draw_all
 
-    if out.exists() and not (out / "diagnosis.json").is_file() and any(out.iterdir()):
-        raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
     tree = {"run": run.name, **found.to_dict()}
     tables: dict[str, list[dict[str, Any]]] = {
         "false_positives.csv": tree["false_positives"],
@@ -162,14 +161,3 @@ def write_folder(out: Path, run: Run, found: Diagnosis) -> None:
             (fresh / name).write_text(to_csv(rows), encoding="utf-8")
         for name, picture in draw_all(found, f"{run.data.name}, round {run.round}").items():
             (fresh / name).write_bytes(picture)
-
-
-def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows with the same keys under one header; None is left blank."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows
-    )
-    return text.getvalue()

@@ -8,10 +8,12 @@ from wtal_cli.commands import DEBUG, Commands, Lazy
 
 # name: where it lives, and its line in `wtal --help`
 COMMANDS = {
+    "audit": Lazy("wtal_cli.audit", "audit", "Estimate mAP from a few videos annotated by hand."),
     "check": Lazy("wtal_cli.check", "check", "Look for trouble in a data set's videos and labels."),
     "diagnose": Lazy("wtal_cli.diagnose", "diagnose", "Errors of a run by type, and their cost."),
     "doctor": Lazy("wtal_cli.doctor", "doctor", "Look for trouble in this installation."),
     "evaluate": Lazy("wtal_cli.evaluate", "evaluate", "mAP of anybody's predictions."),
+    "export": Lazy("wtal_cli.export", "export", "Predictions in the forms other programs read."),
     "import": Lazy("wtal_cli.import_", "app", "Annotations and features of other people."),
     "init": Lazy("wtal_cli.init", "init", "Make a data set of your own tagged videos."),
     "inspect": Lazy("wtal_cli.inspect_", "inspect", "Describe or compare what the pipeline made."),
