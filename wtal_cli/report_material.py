@@ -10,13 +10,14 @@ from wtal_cli.diagnose import measure
 from wtal_cli.run_ import Run, finished_rounds
 from wtal_cli.stats import collect
 from wtal_core.annotations import Video, read_json, read_labels, read_predictions
+from wtal_core.diagnosis.diagnose import Diagnosis
 from wtal_core.diagnosis.plots import draw_all
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.ground_truth import GroundTruth, read_ground_truth
 from wtal_core.params import load_yaml, read_facts, read_overrides, read_params
 from wtal_core.reporting.material import Curve, RunMaterial, RunVideo, Strip, VideoFacts
-from wtal_core.reporting.rule import rule_labels
+from wtal_core.reporting.rule import raw_levels, rule_labels
 from wtal_core.schema.dataset import DatasetParams
 from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
@@ -54,7 +55,6 @@ def read_material(run: Run, name: str, params: Path, results: Path) -> RunMateri
         classes=labels.classes,
         synthetic=read_facts(run.dataset_yaml, "dataset", DatasetParams).synthetic,
         protocol=read_facts(run.dataset_yaml, "evaluation", EvaluationParams).protocol,
-        levels=(thresholds.delta_h, thresholds.delta_l),
         videos={video.id: videos[video.id] for video in known if video.id in videos},
         facts={
             video.id: describe(video, durations[video.id], truths[video.subset]) for video in known
@@ -62,9 +62,14 @@ def read_material(run: Run, name: str, params: Path, results: Path) -> RunMateri
         rounds=read_rounds(run, results),
         diagnosis=diagnosis.to_dict() if diagnosis else None,
         stats=None if diagnosis else collect(run, params),
-        pictures=draw_all(diagnosis, name) if diagnosis else {},
+        pictures=draw(diagnosis, name) if diagnosis else {},
         params=flatten_params(params, run.dataset_yaml),
     )
+
+
+def draw(diagnosis: Diagnosis, name: str) -> dict[str, bytes]:
+    """The diagnosis as pictures, but for the classes: the page has a table of them."""
+    return {file: png for file, png in draw_all(diagnosis, name).items() if file != "classes.png"}
 
 
 def read_durations(run: Run) -> dict[str, float]:
@@ -117,10 +122,16 @@ def read_test(
                 )  # fmt: skip
                 strips[video].append(Strip(branch, f"{name} {TITLES[branch]}", label_TC))
     grid = SnippetGrid.from_dict(scores.attrs["grid"])
+    levels = {
+        branch: raw_levels(thresholds, labelling, distilled=bool(learnt))
+        for branch, learnt in scores.attrs["distilled"].items()
+    }
     found = {}
     for video in scores.names:
         seen_TC = scores.of(video)
-        curves = tuple(Curve(key, title, seen_TC[key]) for key, title in TITLES.items())
+        curves = tuple(
+            Curve(key, title, seen_TC[key], levels.get(key)) for key, title in TITLES.items()
+        )
         own = predictions.take(predictions.video == video)
         found[video] = RunVideo(grid, own, curves, tuple(strips[video]))
     return found
@@ -147,7 +158,10 @@ def read_train(run: Run, videos: Iterable[str]) -> dict[str, RunVideo]:
         if not seen:
             continue
         curves = tuple(
-            Curve(branch, f"{TITLES[branch]} ({store.attrs['teacher']})", store.of(video)["score"])
+            Curve(
+                branch, f"{TITLES[branch]} ({store.attrs['teacher']})", store.of(video)["score"],
+                (store.attrs["thresholds"]["delta_h"], store.attrs["thresholds"]["delta_l"]),
+            )
             for (name, branch), store in seen.items() if name == wanted
         )  # fmt: skip
         strips = tuple(

@@ -107,6 +107,7 @@ def write_round(
                 {
                     **shared,
                     "teacher": f"{name}/{branch}",
+                    "thresholds": {"delta_h": 0.3, "delta_l": 0.1},
                     "video_labels": {LOST: [classes[1]]},
                 },
             )

@@ -154,8 +154,8 @@ def test_the_way_into_a_video_and_on(page: Any, folder: Path) -> None:
 def test_click_and_keys_seek_the_player(page: Any, folder: Path) -> None:
     open_video(page, folder, "a-b-b")
     box = page.locator("#timeline").bounding_box()
-    # the tracks lie between the names (128 px) and the right margin (40 px)
-    width = box["width"] - 128 - 40
+    # the tracks lie between the names (128 px) and the right margin (24 px)
+    width = box["width"] - 128 - 24
     page.mouse.click(box["x"] + 128 + width / 2, box["y"] + 40)
     assert time_of(page) == pytest.approx(4.0, abs=0.05)
     wait_until(page, lambda: abs(position(page) - 4) < 0.1)
@@ -201,7 +201,7 @@ def test_slider_and_class_change_what_is_shown(page: Any, folder: Path) -> None:
 def test_values_under_the_cursor(page: Any, folder: Path) -> None:
     open_video(page, folder, "a-b-b")
     box = page.locator("#timeline").bounding_box()
-    width = box["width"] - 128 - 40
+    width = box["width"] - 128 - 24
     page.mouse.move(box["x"] + 128 + width * 2 / 8, box["y"] + 40)
     told = page.locator("#readout").text_content()
     data = page.evaluate("JSON.parse(document.getElementById('data').textContent)")

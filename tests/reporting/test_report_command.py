@@ -54,7 +54,7 @@ def test_a_folder_that_holds_everything(hostile: Path) -> None:
     assert set(pages.values()) <= set(files)
     assert {Path(name).suffix for name in files if name.startswith("media/")} == {".mp4"}
     assert len([name for name in files if name.startswith("thumbs/")]) == 2
-    for name in ("plots/map.svg", "plots/tiou.svg", "plots/miou.svg", "diagnosis/1/classes.png"):
+    for name in ("plots/map.svg", "plots/tiou.svg", "plots/miou.svg", "diagnosis/1/instances.png"):
         assert name in files
     for name, content in files.items():
         assert re.fullmatch(r"[A-Za-z0-9_./-]+", name)

@@ -12,9 +12,7 @@ CLASSES = ("run", "jump", "swim")
 
 
 def material(name: str, classes: tuple[str, ...], video: RunVideo) -> RunMaterial:
-    return RunMaterial(
-        name, "r1", classes, False, "activitynet", (0.3, 0.1), {"v": video}, {"v": facts()}
-    )
+    return RunMaterial(name, "r1", classes, False, "activitynet", {"v": video}, {"v": facts()})
 
 
 def facts(**more: object) -> VideoFacts:
@@ -29,7 +27,10 @@ def test_each_value_lies_where_the_page_looks() -> None:
         ["v", "v"], ["swim", "run"], [0.64, 0.0], [1.28, 0.5], [0.2, 0.87654]
     )
     video = RunVideo(
-        GRID, predictions, (Curve("cbp", "CBP", score_TC),), (Strip("cbp", "r1 CBP", label_TC),)
+        GRID,
+        predictions,
+        (Curve("cbp", "CBP", score_TC, (0.66262, 0.33738)),),
+        (Strip("cbp", "r1 CBP", label_TC),),
     )
     truth = Segments.build(["v"], ["jump"], [0.1], [0.7])
     found = build_tracks(facts(truth=truth), [material("tiny", ("swim", "run"), video)], CLASSES)
@@ -41,7 +42,7 @@ def test_each_value_lies_where_the_page_looks() -> None:
     assert run["curves"][0]["values"] == [[1000, 0], None, [250, 500]]
     assert run["strips"][0]["values"] == ["?1", None, "10"]
     assert (run["start"], run["step"], run["fps"]) == (0.0, 0.64, 25.0)
-    assert (run["high"], run["low"]) == (0.3, 0.1)
+    assert run["curves"][0]["levels"] == [0.6626, 0.3374]
 
 
 def test_overlapping_windows_start_where_their_snippet_speaks() -> None:
@@ -69,7 +70,7 @@ def test_two_rounds_share_their_labels() -> None:
 
 def test_a_run_that_does_not_know_the_video_has_no_track() -> None:
     there = material("a", CLASSES, RunVideo(GRID, Segments.empty()))
-    elsewhere = RunMaterial("b", "r1", CLASSES, False, "activitynet", (0.3, 0.1), {}, {})
+    elsewhere = RunMaterial("b", "r1", CLASSES, False, "activitynet", {}, {})
     found = build_tracks(facts(), [elsewhere, there], CLASSES)
     assert [run["name"] for run in found["runs"]] == ["a"]
     assert found["truth"] is None
@@ -82,7 +83,7 @@ def test_silent_classes_are_left_out() -> None:
     video = RunVideo(
         GRID, Segments.empty(), (Curve("cbp", "CBP", score_TC),), (Strip("cbp", "r1", label_TC),)
     )
-    run = RunMaterial("a", "r1", names, False, "activitynet", (0.3, 0.1), {"v": video}, {})
+    run = RunMaterial("a", "r1", names, False, "activitynet", {"v": video}, {})
     found = build_tracks(facts(labels=("named",)), [run], ("first", *names))["runs"][0]
     assert [value is None for value in found["curves"][0]["values"]] == [True, True, False, False]
     assert found["strips"][0]["values"] == [None, None, "00", "00"]

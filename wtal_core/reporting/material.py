@@ -16,11 +16,16 @@ from wtal_core.segments import Segments
 
 @dataclass(frozen=True)
 class Curve:
-    """Class scores of one source. key: cbp, vlp or final, which decides its colour."""
+    """Class scores of one source. key: cbp, vlp or final, which decides its colour.
+
+    levels: the scores above which it says foreground and below which it says background, where
+    they are the same for all videos and classes.
+    """
 
     key: str
     title: str
     score_TC: NDArray[np.float32]  # in [0, 1]
+    levels: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class RunMaterial:
 
     name: as a user would write it, without folders; rounds: metrics of each round, r0 first;
     diagnosis: of `wtal diagnose` as plain values; stats: of `wtal stats`; pictures: file name to
-    PNG; params: dotted key to (value, where it was set); levels: δ_h and δ_l.
+    PNG; params: dotted key to (value, where it was set).
     """
 
     name: str
@@ -72,7 +77,6 @@ class RunMaterial:
     classes: tuple[str, ...]
     synthetic: bool
     protocol: str
-    levels: tuple[float, float]
     videos: dict[str, RunVideo]
     facts: dict[str, VideoFacts]
     rounds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

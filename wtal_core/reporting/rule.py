@@ -1,5 +1,7 @@
 """What Eq. (4) makes of any scores, without torch: the test split's labels on the pages."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,25 @@ def rule_labels(
     found[score_TC > thresholds.delta_h] = 1
     found[score_TC < thresholds.delta_l] = 0
     return found
+
+
+def raw_levels(
+    thresholds: ThresholdParams, labelling: PseudoLabelParams, *, distilled: bool
+) -> tuple[float, float] | None:
+    """The probabilities where `rule_labels` changes its mind: foreground above, background below.
+
+    The shift of the log-odds moves the thresholds back. None where each video and class has others
+    (`minmax`), and where thresholds of 0 or 1 make the shift infinite.
+    """
+    high, low = thresholds.delta_h, thresholds.delta_l
+    if labelling.minmax:
+        return None
+    if not (distilled and labelling.recentre):
+        return high, low
+    if low <= 0 or high >= 1:
+        return None
+    half = float(_logit(high) - _logit(low)) / 2
+    return 1 / (1 + math.exp(-half)), 1 / (1 + math.exp(half))
 
 
 def _logit(value: float | NDArray[np.float64]) -> NDArray[np.float64]:

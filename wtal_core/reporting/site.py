@@ -32,7 +32,6 @@ PLOTS = (
 PICTURES = {
     "false_positives.png": "False positives by rank and type, and what mAP gains without each",
     "instances.png": "Missed instances and normalised mAP by length, coverage and number",
-    "classes.png": "AP of each class with its interval",
 }
 
 

@@ -36,6 +36,7 @@ def build_tracks(
         "labels": [column[name] for name in facts.labels],
         "truth": None if facts.truth is None else _segments(facts.truth, column),
         "ambiguous": [[s, e] for _, s, e in _segments(facts.ambiguous, {"": 0})],
+        "trained": facts.subset == "train",
         "chosen": choose_class(facts, said, column),
         "runs": told,
     }
@@ -89,8 +90,6 @@ def _run(
     predictions = video.predictions.take(order_N)
     return {
         "name": shown(run.name),
-        "high": run.levels[0],
-        "low": run.levels[1],
         "start": round(float(grid.start_s(0.0)), 6),
         "step": round(grid.stride / grid.fps, 6),
         "fps": grid.fps,
@@ -116,7 +115,8 @@ def _curve(curve: Curve, place_C: list[int | None], classes: int) -> dict[str, A
     for c, place in enumerate(place_C):
         if place is not None:
             values[place] = steps_TC[:, c].tolist()
-    return {"key": curve.key, "title": curve.title, "values": values}
+    levels = None if curve.levels is None else [round(level, 4) for level in curve.levels]
+    return {"key": curve.key, "title": curve.title, "levels": levels, "values": values}
 
 
 def _strip(strip: Strip, place_C: list[int | None], classes: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ const player = byId("player");
 const timeline = byId("timeline");
 
 const GUTTER = 128; // px left of the tracks, for their names
-const RIGHT = 40; // px right of them, for the names of levels
+const RIGHT = 24; // px right of them, for the names of levels
 const LANE = 18; // px, height of a lane of segments
 const MOST_LANES = 8; // of predictions of one run
 const PLOT = data.runs.length > 1 ? 84 : 108;
@@ -185,12 +185,17 @@ function drawCurves({ root, marks }, y, run) {
   for (const [place, start, end] of data.truth || []) {
     if (place === state.chosen) svg(marks, "rect", { class: "shade", x: x(start), width: x(end) - x(start), y: scale(1), height: PLOT - 8 });
   }
+  const drawn = new Set();
   const level = (value, look, name) => {
     svg(marks, "line", { class: look, x1: GUTTER, x2: GUTTER + width, y1: scale(value), y2: scale(value) });
     if (name) svg(root, "text", { class: "faint", x: GUTTER + width + 4, y: scale(value) + 4 }, name);
   };
-  level(run.high, "level", "δ high");
-  level(run.low, "level", "δ low");
+  for (const { levels } of shown) {
+    if (!levels || drawn.has(levels[0])) continue;
+    drawn.add(levels[0]);
+    level(levels[0], "level", "fg");
+    level(levels[1], "level", "bg");
+  }
   if (run.final) level(state.threshold, "cut", "");
   for (const one of [...shown].reverse()) {
     const values = one.values[state.chosen];
@@ -222,7 +227,7 @@ function drawStrips({ root, marks, defs }, y, run) {
     }
     y += STRIP;
   }
-  svg(root, "text", { class: "faint", x: GUTTER, y: y + 11 }, "filled: foreground; hatched: uncertain; empty: background");
+  svg(root, "text", { class: "faint", x: GUTTER, y: y + 11 }, `${data.trained ? "pseudo-labels of each round" : "what the rule makes of each round's scores"}; filled: foreground; hatched: uncertain; empty: background; lines fg, bg: its thresholds`);
   return y + 18;
 }
 
