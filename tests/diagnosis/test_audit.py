@@ -28,8 +28,8 @@ def make_split(videos: int, seed: int) -> tuple[Segments, Segments, dict[str, fl
             wrong = "abc"[rng.integers(3)]
             predicted.append((name, wrong, 70, 75, float(rng.random())))
     return (
-        Segments.build(*zip(*predicted, strict=True)),  # type: ignore[arg-type]
-        Segments.build(*zip(*true, strict=True)),  # type: ignore[arg-type]
+        Segments.build(*zip(*predicted, strict=True)),
+        Segments.build(*zip(*true, strict=True)),
         {f"v{v:03d}": 80.0 for v in range(videos)},
     )
 

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,7 +19,7 @@ VIDEOS = ROOT.parent / "shared/reference/videos"
 def write_video(path: Path, pts_ms: list[int], codec: str) -> None:
     """A grey video with a frame at each of these milliseconds."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
+        stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
         stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
         for n, pts in enumerate(pts_ms):
