@@ -62,6 +62,8 @@ def closure(path: Path) -> set[Path]:
 def code_of_stage(module: str) -> list[str]:
     """What dvc.yaml must name for `python -m stages.<module>`, relative to the top, sorted."""
     files = closure(ROOT / "stages" / f"{module}.py")
+    # What a module says in another language lies beside it, under its name.
+    files |= {cpp for file in files if (cpp := file.with_suffix(".cpp")).is_file()}
     names = {file.relative_to(ROOT).as_posix() for file in files}
     return sorted(names - set(NOT_TRACKED))
 

@@ -139,7 +139,7 @@ def test_code_deps_are_the_import_closure(path: Path) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_code_deps_of_each_stage(name: str) -> None:
     """The same, not by the tool's own rewriting."""
-    code = {d for d in ALL[name].deps if d.endswith(".py")}
+    code = {d for d in ALL[name].deps if d.endswith((".py", ".cpp"))}
     assert code == set(code_of_stage(ALL[name].module))
 
 

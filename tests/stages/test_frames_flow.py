@@ -222,3 +222,25 @@ def test_a_full_disk_is_an_error_and_finished_videos_stay(tmp_path: Path) -> Non
     (tmp_path / "sitecustomize.py").unlink()
     assert toy.run("frames")[0] == 0
     assert len(read_frames(toy.data / "frames" / "big.mkv")) == 60
+
+
+def test_our_tvl1_runs_in_the_stage_whatever_its_path(tmp_path: Path) -> None:
+    """numba and the compiled kernel share the cache's items; OpenCV's flow is another."""
+    toy = Toy(tmp_path, films=2)
+    assert toy.run("frames")[0] == 0
+    facts = (toy.data / "dataset.yaml").read_text()
+    seen = []
+    for backend in ("numba", "auto", "opencv"):
+        flow = f"flow: {{method: tvl1, backend: {backend}}}"
+        (toy.data / "dataset.yaml").write_text(facts.replace("flow: {method: dis}", flow))
+        code, messages = toy.run("flow", WTAL_WORKERS="5")  # more than videos: threads over pairs
+        assert code == 0, messages
+        assert ("TV-L1 runs in" in messages) == (backend != "opencv")
+        seen.append((toy.outcome("flow"), toy.finished("flow")))
+    (numba, items), (auto, same_items), (opencv, more_items) = seen
+    assert auto == numba
+    assert same_items == items
+    assert len(more_items) == len(items) + 2
+    assert opencv["record.json"] != numba["record.json"]
+    assert json.loads(numba["record.json"])["engine"] == "wtal"
+    assert "engine" not in json.loads(opencv["record.json"])

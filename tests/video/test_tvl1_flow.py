@@ -97,7 +97,7 @@ def test_flow_of_a_scene_is_opencvs_to_the_rounding(backend: str) -> None:
     """Where the number of iterations does not hang on the last digit."""
     a, b = scene()
     for fields in ({"warps": 1, "epsilon": 0.05}, {"scales": 1}):
-        theirs = compute_flow(a, b, FlowParams(**fields))  # type: ignore[arg-type]
+        theirs = compute_flow(a, b, FlowParams(**fields))
         assert np.abs(compute_flow(a, b, ours(backend, **fields)) - theirs).max() < 1e-3
 
 

@@ -1,5 +1,6 @@
 """Which code runs TV-L1, and its memory: loaded once, one set of buffers per thread."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wtal_core.errors import WtalError
 from wtal_core.schema.video import FlowParams
+from wtal_core.video.tvl1 import compiled
 from wtal_core.video.tvl1.build_folder import build_folder
 from wtal_core.video.tvl1.solver import Solver
+from wtal_core.video.tvl1.toolchain import supported_isas
 
 log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -22,7 +26,8 @@ SOURCES = tuple(
 )
 FOREIGN_SOURCES = tuple(sorted(_HERE.glob("*.cpp")))
 _own = threading.local()
-_TINY = np.zeros((2, 24, 24), np.uint8)  # pictures that compile everything
+# Of the flow between the pictures of `_check`, on every path and machine.
+_KNOWN_ANSWER = "09b5b1ffa8106246d1c9dee29a0058e2057d146f90691727ad44320b39aecf05"
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,32 @@ def solve(prev: np.ndarray, next_: np.ndarray, params: FlowParams) -> np.ndarray
 
 @cache
 def load_kernels(backend: str) -> Kernels:
-    """By the name of a backend that is ours. Compiles on first use, and says so."""
-    kernels = _load_numba()
+    """By the name of a backend that is ours. Compiles on first use, and says so.
+
+    Raises WtalError where the backend cannot be had; auto takes numba there.
+    """
+    kernels = _load_auto() if backend == "auto" else _load(backend)
     log.info("TV-L1 runs in %s", kernels.name)
     return kernels
+
+
+def load_isa(isa: str) -> Kernels:
+    """The compiled kernels for one of toolchain.ISAS; the processor must have it."""
+    kernels = Kernels(name=f"C++ ({isa})", **vars(compiled.load(isa)))
+    _check(kernels)
+    return kernels
+
+
+def _load_auto() -> Kernels:
+    try:
+        return _load("compiled")
+    except WtalError as err:
+        log.warning("%s", err)
+        return _load("numba")
+
+
+def _load(backend: str) -> Kernels:
+    return load_isa(supported_isas()[0]) if backend == "compiled" else _load_numba()
 
 
 def _load_numba() -> Kernels:
@@ -76,8 +103,23 @@ def _load_numba() -> Kernels:
         "numba", numba_kernels.resize, numba_kernels.build_texture, numba_kernels.warp,
         numba_median.median, numba_kernels.iterate, numba_kernels.sweep,
     )  # fmt: skip
-    for median_filter in (3, 5):
-        Solver((24, 24), FlowParams(median_filter=median_filter), kernels).solve(*_TINY)
+    _check(kernels)
     if first:
         log.info("compiled in %.1f s", time.perf_counter() - begin)
     return kernels
+
+
+def _check(kernels: Kernels) -> None:
+    """Raise WtalError unless a small flow comes out as on every other machine, to the byte."""
+    y, x = np.mgrid[:40, :53]
+    first, second = ((7 * (x + d) ** 2 + 5 * (y - d) ** 2 + 3 * x * y) // 40 % 251 for d in (0, 1))
+    told = hashlib.sha256()
+    for median_filter in (3, 5):
+        params = FlowParams(median_filter=median_filter, scales=3)
+        solver = Solver((40, 53), params, kernels)
+        told.update(solver.solve(first.astype(np.uint8), second.astype(np.uint8)).tobytes())
+    if told.hexdigest() != _KNOWN_ANSWER:
+        raise WtalError(
+            f"flow.backend: {kernels.name} rounds otherwise on this machine than it should, so "
+            "its flow would not be that of others; set flow.backend to opencv"
+        )

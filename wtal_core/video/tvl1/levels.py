@@ -37,7 +37,7 @@ class Level:
     texture: np.ndarray
     change: np.ndarray  # (block, S): squared change per column, of each iteration of a sweep
     cell: np.ndarray  # (2, S) int32: where the pixels of a row lie in `texture`
-    scratch: np.ndarray  # (11, S): what a row of the warp or of the median filter needs
+    scratch: np.ndarray  # (12, S): what a row of the warp or of the median filter needs
     filtered: np.ndarray  # (H, S): what the median filter writes
 
     @property
@@ -79,7 +79,7 @@ def _make_level(height: int, width: int, block: int) -> Level:
         texture=_aligned(height + 2 * RIM, (width + 2 * RIM) * 4),
         change=_aligned(block, stride),
         cell=_aligned(2, stride).view(np.int32),
-        scratch=_aligned(11, stride),
+        scratch=_aligned(12, stride),
     )
 
 
