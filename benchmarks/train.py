@@ -1,9 +1,9 @@
 """Seconds a training step and peak memory, beside a plain loop (benchmarks/plain.py).
 
-python -m benchmarks.train [--batch 64] [--length 1000] [--device cpu|cuda] [--threads N]
-writes benchmarks/results/train_<device>.json and .md. Features, weights and labels are random; the
-sizes are those of params.yaml and of CLIP ViT-B/16. Every measurement has a process of its own, for
-the sake of its peak memory, and the ways to train take turns.
+python -m benchmarks.train [--batch 64] [--length 1000] [--lengths equal] [--device cpu|cuda]
+[--threads N] writes benchmarks/results/train_<device>.json and .md. Features, weights and labels
+are random; the sizes are those of params.yaml and of CLIP ViT-B/16. Every measurement has a process
+of its own, for the sake of its peak memory, and the ways to train take turns.
 """
 
 import argparse
@@ -68,6 +68,7 @@ def main(
     parser.add_argument("--length", type=int, default=1000, help="snippets of the longest video")
     parser.add_argument("--classes", type=int, nargs="+", default=[20, 100])
     parser.add_argument("--branches", nargs="+", default=["cbp", "vlp"], choices=["cbp", "vlp"])
+    parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
@@ -83,7 +84,7 @@ def main(
             branch, classes, lengths, way,
             given.batch, given.length, given.device, given.threads, given.toy,
         )
-        for lengths in LENGTHS
+        for lengths in given.lengths
         for branch in given.branches
         # The number of classes changes no padding.
         for classes in (given.classes if lengths == "equal" else given.classes[:1])
@@ -254,7 +255,8 @@ def describe(rows: Sequence[dict[str, Any]], repeats: int, limits: Mapping[str, 
         f"{limits['gemm_fp32']:g} GFLOP/s in fp32 and {limits['gemm_bf16']:g} in bf16, memory "
         f"{limits['triad']:g} GB/s.",
     ]
-    for lengths, title in LENGTHS.items():
+    for lengths in dict.fromkeys(row["lengths"] for row in rows):
+        title = LENGTHS[lengths]
         lines += ["", f"## {title[0].upper()}{title[1:]}", "", *table(rows, lengths)]
     return "\n".join(lines) + "\n"
 
