@@ -21,9 +21,9 @@ needs_compiler = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for builds, and nothing loaded yet."""
     monkeypatch.setenv("WTAL_KERNELS", str(tmp_path / "kernels"))
-    engine.load_kernels.cache_clear()
+    engine._load_once.cache_clear()
     yield tmp_path / "kernels"
-    engine.load_kernels.cache_clear()
+    engine._load_once.cache_clear()
 
 
 @pytest.fixture
@@ -71,7 +71,6 @@ def test_without_a_compiler_auto_is_numba(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_compiler_that_fails_is_quoted(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    empty.mkdir()
     compiler = fake_compiler(empty.parent, "echo unknown option: -std >&2; exit 1")
     monkeypatch.setattr(toolchain, "find_compiler", lambda: compiler)
     with pytest.raises(WtalError, match="unknown option: -std"):
@@ -142,6 +141,23 @@ def test_kernels_that_round_otherwise_are_refused() -> None:
     engine._check(kernels)
     with pytest.raises(WtalError, match="rounds otherwise"):
         engine._check(replace(kernels, name="made wrong", warp=off_by_one_digit))
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_library_that_does_not_load_is_named() -> None:
+    path = toolchain.library_path("baseline")
+    path.write_bytes(b"cut short")
+    with pytest.raises(WtalError, match=f"{path.name}.*remove it"):
+        engine.load_isa("baseline")
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WTAL_KERNELS", str(tmp_path / "file" / "kernels"))
+    with pytest.raises(WtalError, match=r"file/kernels: Not a directory; .*WTAL_KERNELS"):
+        build_folder()
 
 
 def test_builds_lie_in_a_folder_that_can_be_written(

@@ -80,7 +80,7 @@ def iterate(
     square = (grad**2).sum(axis=0)
     reach = lambda_ * theta
     v = state.u.copy()
-    for y, x in np.ndindex(rho.shape):  # Eq. 15: three cases
+    for y, x in np.ndindex(rho.shape):  # the thresholding step: three cases
         if rho[y, x] < -reach * square[y, x]:
             v[:, y, x] += reach * grad[:, y, x]
         elif rho[y, x] > reach * square[y, x]:

@@ -20,8 +20,9 @@ _DIS_PRESETS = {
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
-# About a third of the work of TV-L1's defaults; a halved picture needs fewer levels.
-_FAST: dict[str, Any] = {"scales": 3, "scale_step": 0.5, "warps": 2}
+# Under half of the work of TV-L1's defaults, .1 px from their flow; smaller steps of the pyramid
+# need fewer levels to as small a picture.
+_FAST: dict[str, Any] = {"scales": 4, "scale_step": 0.65, "warps": 2}
 # DIS refuses pictures under 12 pixels; they are padded by repeating the border.
 _SMALLEST_SIDE = 16
 

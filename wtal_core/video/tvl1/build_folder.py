@@ -3,13 +3,26 @@
 import os
 from pathlib import Path
 
+from wtal_core.errors import WtalError
+
 
 def build_folder() -> Path:
     """`$WTAL_KERNELS`, else `.cache/kernels` of this checkout, else of the user's cache folder.
 
     The last is for an installation whose folder the user may not write to. What lies in it is made
-    anew when it is missing, and may be removed at any time.
+    anew when it is missing, and may be removed at any time. Raises WtalError if it cannot be made.
     """
+    folder = _choose()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise WtalError(
+            f"{folder}: {err.strerror}; name a folder for compiled code in WTAL_KERNELS"
+        ) from None
+    return folder
+
+
+def _choose() -> Path:
     if given := os.environ.get("WTAL_KERNELS"):
         return Path(given).absolute()
     checkout = Path(__file__).resolve().parents[3]

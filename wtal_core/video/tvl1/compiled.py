@@ -7,12 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from wtal_core.errors import WtalError
 from wtal_core.video.tvl1.toolchain import build
 
 
 def load(isa: str) -> SimpleNamespace:
-    """The functions of numba_kernels.py and numba_median.py, with their signatures."""
-    library = ctypes.CDLL(str(build(isa)))
+    """The functions of numba_kernels.py and numba_median.py, with their signatures.
+
+    Raises WtalError for a library that cannot be built or loaded.
+    """
+    path = build(isa)
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as err:  # built elsewhere, or cut short by a full disk
+        raise WtalError(f"{path}: {err}; remove it, and it is built anew") from None
     library.iterate.restype = ctypes.c_int
     for name in ("resize", "build_texture", "warp", "median", "sweep"):
         getattr(library, name).restype = None

@@ -20,12 +20,14 @@ from wtal_core.video.tvl1.toolchain import supported_isas
 
 log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
+_SLOW_S = 3.0  # what is compiled already loads faster
 # What decides the bytes.
 SOURCES = tuple(
     _HERE / f"{name}.py" for name in ("levels", "solver", "numba_kernels", "numba_median")
 )
 FOREIGN_SOURCES = tuple(sorted(_HERE.glob("*.cpp")))
 _own = threading.local()
+_loading = threading.Lock()
 # Of the flow between the pictures of `_check`, on every path and machine.
 _KNOWN_ANSWER = "09b5b1ffa8106246d1c9dee29a0058e2057d146f90691727ad44320b39aecf05"
 
@@ -57,12 +59,17 @@ def solve(prev: np.ndarray, next_: np.ndarray, params: FlowParams) -> np.ndarray
     return flow
 
 
-@cache
 def load_kernels(backend: str) -> Kernels:
     """By the name of a backend that is ours. Compiles on first use, and says so.
 
     Raises WtalError where the backend cannot be had; auto takes numba there.
     """
+    with _loading:  # the first threads come together
+        return _load_once(backend)
+
+
+@cache
+def _load_once(backend: str) -> Kernels:
     kernels = _load_auto() if backend == "auto" else _load(backend)
     log.info("TV-L1 runs in %s", kernels.name)
     return kernels
@@ -89,8 +96,7 @@ def _load(backend: str) -> Kernels:
 
 def _load_numba() -> Kernels:
     folder = build_folder() / "numba"
-    first = not folder.is_dir()
-    if first:
+    if not folder.is_dir():
         log.info("compiling TV-L1 into %s, once on this machine: some 10 s", folder)
     import numba  # takes half a second, so only who needs it loads it
 
@@ -104,8 +110,8 @@ def _load_numba() -> Kernels:
         numba_median.median, numba_kernels.iterate, numba_kernels.sweep,
     )  # fmt: skip
     _check(kernels)
-    if first:
-        log.info("compiled in %.1f s", time.perf_counter() - begin)
+    if (taken := time.perf_counter() - begin) > _SLOW_S:
+        log.info("numba compiled TV-L1 in %.1f s", taken)
     return kernels
 
 

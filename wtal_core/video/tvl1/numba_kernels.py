@@ -74,7 +74,7 @@ def build_texture(image, width, texture):
 
 @njit(**_COMPILED)
 def warp(texture, prev, width, u1, u2, gx, gy, ginv, rho, cell, scratch):
-    """Linearise the brightness of the second picture around the flow u (Zach et al. 2007, Eq. 9).
+    """Linearise the brightness of the second picture around the flow u.
 
     rho(v) = I(x + u) + <grad I(x + u), v - u> - I0 is kept as its part without v. ginv is
     1 / |grad|^2, zero where there is no gradient. Bicubic (a = -3/4); outside is zero.
@@ -211,7 +211,11 @@ def _primal_row(
     u1, u2, p11, p11_left, p12, p12_up, p21, p21_left, p22, p22_up,
     gx, gy, ginv, rho, change, theta, reach,
 ):  # fmt: skip
-    """v by thresholding rho, u = v + theta div p (Zach et al. 2007, Eq. 14 and Prop. 1)."""
+    """u = v + theta div p, where v minimises lambda |rho(v)| + |u - v|^2 / (2 theta).
+
+    That v is u - step grad with step = rho(u) / |grad|^2, cut to +-lambda theta (`reach`): the
+    three cases of Zach et al. 2007 without a branch.
+    """
     for x in range(u1.size):
         a, b = u1[x], u2[x]
         step = (rho[x] + (gx[x] * a + gy[x] * b)) * ginv[x]
@@ -227,7 +231,7 @@ def _primal_row(
 
 @njit(**_INLINE)
 def _dual_row(u1, u1_right, u1_below, u2, u2_right, u2_below, p11, p12, p21, p22, taut):
-    """p = (p + tau/theta grad u) / (1 + tau/theta |grad u|) (Zach et al. 2007, Eq. 13)."""
+    """p = (p + tau/theta grad u) / (1 + tau/theta |grad u|): Chambolle's step for the duals."""
     for x in range(u1.size):
         ax, ay = u1_right[x] - u1[x], u1_below[x] - u1[x]
         bx, by = u2_right[x] - u2[x], u2_below[x] - u2[x]

@@ -77,7 +77,6 @@ def build(isa: str) -> Path:
             "install g++), name it in CXX, or set flow.backend to numba, which gives the same flow"
         )
     log.info("compiling TV-L1 for %s into %s, once on this machine", isa, target.parent)
-    target.parent.mkdir(parents=True, exist_ok=True)
     # Others may build it at this moment: it takes its name when it is whole.
     with TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / target.name
