@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,29 +119,34 @@ def measure(pairs: Sequence[Pair], size: str) -> dict[str, dict[str, float]]:
 
 
 def measure_threads(pairs: Sequence[Pair], threads: int, trials: int) -> dict[str, Any]:
-    """Way -> pairs a second of so many threads over those of one, in turns, by the wall clock.
+    """Way -> what so many threads do over what one does, in turns.
 
-    `share` is how much of the cores the threads got: what others take of a busy machine is no
-    fault of the threads.
+    `faster` is of pairs a second by the wall clock. `share` is what the threads got of the cores:
+    what others take of a busy machine is no fault of the threads, so `per_core` leaves it out: it
+    is of pairs a second of CPU time, times the threads.
     """
     found: dict[str, Any] = {"threads": threads}
     for name in ("numba", "compiled") if find_compiler() else ("numba",):
         way = partial(compute_flow, params=FlowParams(backend=name))
         with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(threads) as many:
-            rates = []
-            for pool in [one, many] * (trials + 1):
-                begin, worked = time.perf_counter(), time.process_time()
-                list(pool.map(way, *zip(*pairs, strict=True)))
-                wall = time.perf_counter() - begin
-                rates.append((len(pairs) / wall, (time.process_time() - worked) / wall))
-        turns = list(pairwise(rates))[2::2]  # the first of both warms up
+            turns = []
+            for _ in range(trials + 1):
+                turns.append([_run(pool, way, pairs) for pool in (one, many)])
+        turns = turns[1:]  # the first turn warms up
         found[name] = {
-            "faster": statistics.median(b[0] / a[0] for a, b in turns),
-            "faster_best": max(b[0] / a[0] for a, b in turns),
-            "share_of_one": statistics.median(a[1] for a, _ in turns),
-            "share_of_many": statistics.median(b[1] / threads for _, b in turns),
+            "faster": statistics.median(a["wall"] / b["wall"] for a, b in turns),
+            "faster_best": max(a["wall"] / b["wall"] for a, b in turns),
+            "per_core": threads * statistics.median(a["cpu"] / b["cpu"] for a, b in turns),
+            "share_of_one": statistics.median(a["cpu"] / a["wall"] for a, _ in turns),
+            "share_of_many": statistics.median(b["cpu"] / b["wall"] / threads for _, b in turns),
         }
     return found
+
+
+def _run(pool: ThreadPoolExecutor, way: Way, pairs: Sequence[Pair]) -> dict[str, float]:
+    begin, worked = time.perf_counter(), time.process_time()
+    list(pool.map(way, *zip(*pairs, strict=True)))
+    return {"wall": time.perf_counter() - begin, "cpu": time.process_time() - worked}
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -173,14 +177,16 @@ def describe(found: dict[str, Any]) -> str:
         count = found["threads"]["threads"]
         lines += [
             "", f"## {count} threads over pairs", "",
-            "By the wall clock; `cores` is what the threads got of theirs, one and all of them: "
-            "below 100 % others had the rest.", "",
-            "| way | faster | best turn | cores, one thread | cores, all |",
-            "|---|---|---|---|---|",
+            "`faster` is by the wall clock, `free cores` by CPU time, times the threads; `cores` "
+            "is what one thread and all of them got of theirs: below 100 % others had the rest.",
+            "",
+            "| way | faster | best turn | free cores | cores, one thread | cores, all |",
+            "|---|---|---|---|---|---|",
         ]  # fmt: skip
         lines += [
             f"| {name} | {row['faster']:.2f}x | {row['faster_best']:.2f}x | "
-            f"{100 * row['share_of_one']:.0f} % | {100 * row['share_of_many']:.0f} % |"
+            f"{row['per_core']:.2f}x | {100 * row['share_of_one']:.0f} % | "
+            f"{100 * row['share_of_many']:.0f} % |"
             for name, row in found["threads"].items()
             if name != "threads"
         ]

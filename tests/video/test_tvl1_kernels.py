@@ -1,5 +1,7 @@
 """Each step of our TV-L1 against the equations, on every path."""
 
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +105,20 @@ def test_iterations_stop_at_the_first_small_change(kernels: Kernels) -> None:
     problem = make_problem(23, 41)
     assert kernels.iterate(*problem.arguments(), 17, 0.0, *WEIGHTS) == (17, errors[16])
     assert kernels.iterate(*problem.arguments(), 0, 0.0, *WEIGHTS)[0] == 0
+
+
+def test_other_threads_run_meanwhile(kernels: Kernels) -> None:
+    """Python's lock is given up within a call, or two threads would be no faster than one."""
+    problem = make_problem(300, 400)
+    call = threading.Thread(
+        target=kernels.iterate, args=(*problem.arguments(), 2000, 0.0, *WEIGHTS)
+    )
+    call.start()
+    ticks = 0
+    while call.is_alive():
+        time.sleep(0.001)
+        ticks += 1
+    assert ticks > 10
 
 
 @pytest.mark.parametrize(("height", "width"), [(17, 23), (16, 48)])

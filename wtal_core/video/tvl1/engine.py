@@ -97,7 +97,7 @@ def _load(backend: str) -> Kernels:
 def _load_numba() -> Kernels:
     folder = build_folder() / "numba"
     if not folder.is_dir():
-        log.info("compiling TV-L1 into %s, once on this machine: some 10 s", folder)
+        log.info("compiling TV-L1 into %s, once on this machine: some 5 s", folder)
     import numba  # takes half a second, so only who needs it loads it
 
     # Beside the sources, where numba would put it, the user may not be allowed to write.

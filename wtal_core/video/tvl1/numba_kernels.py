@@ -14,7 +14,7 @@ from numba import njit
 from wtal_core.video.tvl1.levels import LEFT, RIM
 
 _COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": True}
-_INLINE: dict[str, Any] = {"error_model": "numpy", "inline": "always"}
+_INLINE: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 _ONE = np.float32(1)
 _TWO = np.float32(2)
 _THREE = np.float32(3)

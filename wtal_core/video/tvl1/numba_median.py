@@ -8,7 +8,7 @@ from typing import Any
 from numba import njit
 
 _COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": True}
-_INLINE: dict[str, Any] = {"error_model": "numpy", "inline": "always"}
+_INLINE: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 
 
 @njit(**_COMPILED)
