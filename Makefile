@@ -1,11 +1,12 @@
 # setup  environment in .venv          demo   setup + the whole pipeline on the demo data set
-# test   lint, types and every test    check  the same without the slow tests (under a minute)
+# test   lint, types and the tests     check  the same without the slow tests (under a minute)
+# test-all  and those that take minutes each
 # study  the paper's comparisons on a larger synthetic data set, docs/study.md (hours)
 # deps   code dependencies of each stage, written into dvc.yaml          clean  remove caches
 PY ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo study test check deps clean
+.PHONY: setup demo study test test-all check deps clean
 
 setup: .venv/.ok
 
@@ -27,13 +28,16 @@ test: setup
 	ruff check
 	ruff format --check
 	mypy
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadgroup -m 'not long'
+
+test-all: test
+	pytest -m long
 
 check: setup
 	ruff check
 	ruff format --check
 	mypy
-	pytest -n 2 --dist loadgroup -m 'not slow'
+	pytest -n 2 --dist loadgroup -m 'not slow and not long'
 
 deps: setup
 	python -m tests.closure --write

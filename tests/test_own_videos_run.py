@@ -14,7 +14,7 @@ from tests.own_videos.folders import snapshot
 from tests.tiny_run import Clone, stages_in
 from wtal_core.annotations import read_json, read_labels, read_predictions
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiny_run")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("tiny_run")]
 NAME, SEED = "mine", 4321  # of a world that nothing else uses
 
 
