@@ -43,22 +43,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     parser.add_argument("--threads", type=int, default=2, help="beside one; 1 leaves them out")
     parser.add_argument("--trials", type=int, default=5, help="of one and of more threads")
+    parser.add_argument(
+        "--only-threads", action="store_true", help="measure the threads anew, keep the rest"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = parser.parse_args(argv)
     clips = find_clips(given.clips)
-    found: dict[str, Any] = {"clips": [path.name for path in clips], "pairs": given.pairs}
-    found["sizes"], found["threads"] = {}, {}
-    for size in given.sizes:
-        pairs = [pair for path in clips for pair in read_pairs(path, given.pairs, size)]
-        pairs = pairs or [make_pair(*SIZES[size], seed=n)[:2] for n in range(given.pairs)]
-        found["sizes"][size] = measure(pairs, size)
-        if given.threads > 1 and size == given.sizes[0]:
-            found["threads"] = measure_threads(pairs, given.threads, given.trials)
-    found["limits"] = measure_limits()
-    given.out.mkdir(parents=True, exist_ok=True)
+    pairs = {size: take_pairs(clips, given.pairs, size) for size in given.sizes}
     target = given.out / "flow"
+    if given.only_threads:
+        found: dict[str, Any] = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+    else:
+        found = {"clips": [path.name for path in clips], "pairs": given.pairs}
+        found["sizes"] = {size: measure(pairs[size], size) for size in given.sizes}
+        found["limits"] = measure_limits()
+    if given.threads > 1:
+        found["threads"] = measure_threads(pairs[given.sizes[0]], given.threads, given.trials)
+    given.out.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     target.with_suffix(".md").write_text(describe(found), encoding="utf-8")
+
+
+def take_pairs(clips: Sequence[Path], count: int, size: str) -> list[Pair]:
+    """Of the clips, so many of each; without clips, made up."""
+    if clips:
+        return [pair for path in clips for pair in read_pairs(path, count, size)]
+    return [make_pair(*SIZES[size], seed=n)[:2] for n in range(count)]
 
 
 def ways(size: tuple[int, int]) -> dict[str, Way]:
@@ -173,7 +183,7 @@ def describe(found: dict[str, Any]) -> str:
             f"{row['epe_p99_px']:.3f} | {row['levels_of_255']:.3f} | {row['epe_to_known_px']:.3f} |"
             for name, row in table.items()
         ]
-    if found["threads"]:
+    if "threads" in found:
         count = found["threads"]["threads"]
         lines += [
             "", f"## {count} threads over pairs", "",

@@ -53,3 +53,7 @@ def test_it_measures_and_writes_both_files(tmp_path: Path, monkeypatch: pytest.M
     assert page == benchmark.describe(found)
     assert "pictures of its own" in page
     assert page.count("\n| numba | ") == 2
+    benchmark.main([*given, "--out", str(tmp_path), "--only-threads"])
+    again = json.loads((tmp_path / "flow.json").read_text())
+    assert again["sizes"] == found["sizes"]
+    assert again["threads"] != found["threads"]
