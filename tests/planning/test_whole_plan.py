@@ -118,7 +118,8 @@ def test_the_disk_that_frames_and_flow_take(world: Path) -> None:
     assert made["features_clip"]["data_bytes"] == rows * CLIP["embed_dim"]  # type: ignore[operator]
     assert made["features_i3d"]["data_bytes"] % rows == 0
     assert made["features_i3d"]["data_bytes"] > 0
-    assert made["warm_up"]["memory_bytes"] is None or made["warm_up"]["memory_bytes"] > 1e6
+    # What the process held before counts towards a peak, so a small one may hide in it.
+    assert made["warm_up"]["memory_bytes"] is None or made["warm_up"]["memory_bytes"] > 0
 
 
 def test_what_is_there_counts_nothing(measured: Path) -> None:

@@ -87,7 +87,10 @@ def _encode(target: Path, frames: Iterator[DecodedFrame], size: tuple[int, int])
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = CLOCK
         # a key frame a second or so: a click seeks at once
-        stream.options = {"crf": "26", "preset": "veryfast", "g": "30", "bf": "0"}
+        # asm: x264's AVX-512 code gives one of several results for the same frames, SSE2's does not
+        stream.options = {
+            "crf": "26", "preset": "veryfast", "g": "30", "bf": "0", "x264-params": "asm=SSE2",
+        }  # fmt: skip
         stream.codec_context.thread_count = 1
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         last = -1
