@@ -41,7 +41,7 @@ DISK = (
 IMPORTERS = ("importing",)
 # What commands do before and beside the stages: they join the disk layer with rooms that compute,
 # as stages do, and nothing below knows them.
-PLANNERS = ("planning", "own_videos", "doctor")
+PLANNERS = ("planning", "own_videos", "doctor", "predicting")
 # Other people's weights into checkpoints: the disk layer, and the encoders that they must fit.
 CONVERTERS = ("weights",)
 # What a branch returns; the loss that belongs to a branch and the loop know it, too.

@@ -18,6 +18,7 @@ COMMANDS = {
     "init": Lazy("wtal_cli.init", "init", "Make a data set of your own tagged videos."),
     "inspect": Lazy("wtal_cli.inspect_", "inspect", "Describe or compare what the pipeline made."),
     "plan": Lazy("wtal_cli.plan", "plan", "Hours, disk and memory, before anything runs."),
+    "predict": Lazy("wtal_cli.predict", "predict", "Find the actions in new videos."),
     "report": Lazy("wtal_cli.report", "report", "A run, or two, as pages that open from disk."),
     "stats": Lazy("wtal_cli.stats", "stats", "What can be said of a run without ground truth."),
     "weights": Lazy("wtal_cli.weights", "app", "Fetch and check the encoders' weights."),

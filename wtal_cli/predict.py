@@ -1,0 +1,162 @@
+"""`wtal predict`: new videos through a trained run, to a table and to files."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from wtal_cli.description import Description, Table
+from wtal_cli.plain import plain
+from wtal_cli.run_ import RunArgument, open_run
+from wtal_cli.show import show
+from wtal_core.errors import BadVideo, WtalError
+from wtal_core.pool import worker_count
+from wtal_core.predicting.names import name_videos
+from wtal_core.predicting.settings import RunSettings, read_settings
+
+if TYPE_CHECKING:  # these load torch, which takes seconds
+    from wtal_core.predicting.localizing import Prediction
+
+LEFT_OUT = 3  # exit code: some videos could not be used, the others were
+READABLE = 0.3  # least score where people look at the segments one by one
+RECORD = "predict.json"  # a folder that holds it came from here, and may be replaced
+
+
+def predict(
+    run: RunArgument,
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="video files")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="folder to write the results to")
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="with -o: also pages to look at, as `wtal report` makes")
+    ] = False,
+    min_score: Annotated[
+        float, typer.Option(help="leave worse segments out of the table and the subtitles")
+    ] = READABLE,
+    params: Annotated[
+        Path | None, typer.Option(help="the parameters; default params.yaml beside data/")
+    ] = None,
+) -> None:
+    """Find the actions in new VIDEOs by a trained RUN, with the run's own settings and encoders.
+
+    Prints a table; with -o also predictions.json (ActivityNet's form), predictions.csv, a .vtt file
+    of subtitles for each video, and a folder below data/ that `wtal report` and `wtal export` take
+    as a RUN. Exit code 3: some videos could not be used, the others were.
+    """
+    found = open_run(run)
+    beside = found.data.resolve().parents[1] / "params.yaml"
+    settings = read_settings(found.data, found.round, params or beside)
+    if page and out is None:
+        raise WtalError("--page: the pages need a place; name a folder with -o")
+    if out is not None:
+        refuse_strangers(out)
+    names = name_videos(videos)
+    bad: dict[str, WtalError] = {}
+    for name, path in names.items():
+        try:
+            check_readable(path)
+        except BadVideo as problem:
+            note(bad, name, problem)
+    good = {name: path for name, path in names.items() if name not in bad}
+    done = run_all(settings, good, bad, min_score) if good else []
+    if not done:
+        raise WtalError(f"none of the {len(names)} videos can be used, see above")
+    if out is not None:
+        from wtal_cli.predict_files import write_page, write_results
+
+        write_results(
+            out, settings, done, {name: (names[name], bad[name]) for name in bad}, min_score
+        )
+        if page:
+            write_page(out, settings)
+        print(plain(f"{out}: {len(done)} videos"))
+    if bad:
+        print(f"error: {len(bad)} of {len(names)} videos could not be used", file=sys.stderr)
+        raise typer.Exit(LEFT_OUT)
+
+
+def refuse_strangers(out: Path) -> None:
+    """Raise WtalError where the results would replace something else."""
+    if not out.exists() or (out / RECORD).is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
+
+
+def check_readable(path: Path) -> None:
+    """Raise BadVideo for a file that is not there, empty or not to be read."""
+    from wtal_core.video.container import check_file
+
+    check_file(path)
+
+
+def run_all(
+    settings: RunSettings, videos: dict[str, Path], bad: dict[str, WtalError], min_score: float
+) -> list["Prediction"]:
+    """Predictions of the videos, each shown as it comes; what cannot be used is added to `bad`."""
+    from stages.parts.trained import load_localizer
+    from wtal_cli.predict_work import Job, encode_apart
+
+    threads = worker_count()
+    jobs = [
+        Job(path, settings, threads, number, len(videos))
+        for number, path in enumerate(videos.values(), start=1)
+    ]
+    localizer = load_localizer(settings)
+    console, done = Console(), []
+    for job, result in encode_apart(jobs):
+        name = list(videos)[job.number - 1]
+        if isinstance(result, WtalError):
+            note(bad, name, result)
+            continue
+        made = localizer.localize_video(result, name)
+        done.append(made)
+        show(describe(made, min_score), console)
+    return done
+
+
+def note(bad: dict[str, WtalError], name: str, problem: WtalError) -> None:
+    """One video's fault; the others go on."""
+    bad[name] = problem
+    print(f"error: {plain(str(problem))}", file=sys.stderr)
+
+
+def describe(made: "Prediction", min_score: float) -> Description:
+    """The segments that people look at, and what they cost."""
+    from wtal_cli.export import choose
+    from wtal_core.exporting.forms import in_time
+
+    kept = choose(made.segments, min_score, overlaps=False)
+    facts = {
+        "length": f"{made.duration_s:.2f} s",
+        "work": f"{made.work_s:.1f} s, {made.effort:.2f} s per second of video",
+    }
+    if not len(kept):
+        best = f"{made.segments.score.max():.2f}" if len(made.segments) else "none"
+        facts["segments"] = f"none of score {min_score:g} or more (best: {best})"
+        return Description(name_of(made), facts)
+    rows = tuple(
+        (clock(start_s), clock(end_s), label, f"{score:.2f}")
+        for label, start_s, end_s, score in in_time(kept)
+    )
+    title = f"{len(kept)} segments of score {min_score:g} or more"
+    return Description(
+        name_of(made), facts, [Table(title, ("from", "to", "action", "score"), rows)]
+    )
+
+
+def name_of(made: "Prediction") -> str:
+    """The file, on one line."""
+    return str(made.source).replace("\n", "\\n")
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03.45`, hours where there are any."""
+    hundredths = round(100 * seconds)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{rest // 100:02d}.{rest % 100:02d}"

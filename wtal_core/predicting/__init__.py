@@ -1,0 +1,1 @@
+"""A trained run on new videos: from a file to segments in one pass, in bounded memory."""

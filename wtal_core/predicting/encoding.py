@@ -1,0 +1,188 @@
+"""The features of one new video, streamed through the run's encoders.
+
+Letters: T snippets, D columns of I3D's two streams, E channels of CLIP.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wtal_core.annotations import read_json
+from wtal_core.checkpoint import load_checkpoint
+from wtal_core.encoders.clip import load_clip
+from wtal_core.encoders.clip_image import encode_images
+from wtal_core.encoders.i3d import load_i3d
+from wtal_core.errors import WtalError
+from wtal_core.predicting.settings import RunSettings
+from wtal_core.predicting.streaming import LiveFrames, stream_snippets
+from wtal_core.video.decode import probe
+from wtal_core.video.flow import identify, prepare
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+Follow = Callable[[float, float], object]  # seconds of video done, seconds in all (0: not known)
+Forward = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The features of one video."""
+
+    source: Path
+    i3d_TD: np.ndarray  # float16, RGB before flow
+    clip_TE: np.ndarray  # float16
+    duration_s: float  # of the file's pictures
+    frames: int  # at the run's frame rate
+    width: int  # of those frames, upright
+    height: int
+    broken: int  # packets and frames that did not decode
+    work_s: float  # seconds that it took
+
+
+class Encoders:
+    """The three networks of a run, ready for any number of videos."""
+
+    def __init__(self, run: RunSettings, threads: int) -> None:
+        """Load them. threads: pairs of frames, or batches of snippets, that are worked on at once.
+
+        Raises WtalError for weights that cannot be read, and for flow that is not the run's.
+        """
+        check_flow(run)
+        self.run, self.threads = run, threads
+        weights = run.weights
+        self._forward: dict[str, Forward] = {
+            "rgb": _i3d_forward(weights["i3d_rgb"]),
+            "flow": _i3d_forward(weights["i3d_flow"]),
+            "clip": _clip_forward(weights["clip"]),
+        }
+        prepare(run.flow)
+
+    def encode(self, source: Path, follow: Follow | None = None) -> Encoded:
+        """Features of a video file, the same numbers as the stages'.
+
+        In memory are the pictures of `threads` + 1 batches of each network, whatever the length.
+        `follow` hears after each snippet how far the work is. Raises BadVideo for a file that
+        cannot be used, WtalError for one whose pictures are too small.
+        """
+        run, start = self.run, time.perf_counter()
+        total_s = probe(source).duration_s
+        frames = LiveFrames(source, run.video)
+        # One thread an operation, as in the stages' processes: sums keep their order.
+        with _one_thread_an_operation(), ThreadPoolExecutor(self.threads) as pool:
+            sizes = {"rgb": run.i3d.batch, "flow": run.i3d.batch, "clip": run.clip.batch}
+            batches = {
+                name: _Batches(self._forward[name], sizes[name], pool, self.threads)
+                for name in sizes
+            }
+            for number, snippet in enumerate(
+                stream_snippets(frames, run.flow, run.grid, self.threads)
+            ):
+                batches["rgb"].add(snippet.rgb)
+                batches["flow"].add(snippet.flow)
+                batches["clip"].add(snippet.centre)
+                if follow is not None:
+                    follow(float(run.grid.end_s(number)), total_s)
+            feat = {name: one.finish() for name, one in batches.items()}
+        return Encoded(
+            source=source,
+            i3d_TD=np.concatenate([feat["rgb"], feat["flow"]], axis=1),
+            clip_TE=feat["clip"],
+            duration_s=frames.duration_s,
+            frames=frames.count,
+            width=frames.size[0],
+            height=frames.size[1],
+            broken=frames.tally.broken,
+            work_s=time.perf_counter() - start,
+        )
+
+
+class _Batches:
+    """Pictures in, rows of features out, a batch at a time, a few batches at once."""
+
+    def __init__(self, forward: Forward, size: int, pool: ThreadPoolExecutor, ahead: int) -> None:
+        self.forward, self.size, self.pool, self.ahead = forward, size, pool, ahead
+        self.held: list[np.ndarray] = []
+        self.running: deque[Future[np.ndarray]] = deque()
+        self.done: list[np.ndarray] = []
+
+    def add(self, picture: np.ndarray) -> None:
+        self.held.append(picture)
+        if len(self.held) == self.size:
+            self._send()
+
+    def finish(self) -> np.ndarray:
+        """All rows, in order."""
+        if self.held:
+            self._send()
+        while self.running:
+            self._take()
+        return np.concatenate(self.done)
+
+    def _send(self) -> None:
+        self.running.append(self.pool.submit(self.forward, np.stack(self.held)))
+        self.held = []
+        if len(self.running) > self.ahead:
+            self._take()
+
+    def _take(self) -> None:
+        self.done.append(self.running.popleft().result())
+
+
+def check_flow(run: RunSettings) -> None:
+    """Raise WtalError where the run's own flow was another."""
+    store = run.store("i3d")
+    if store is None or run.i3d.imported:
+        return
+    made = read_json(store / "zarr.json").get("attributes", {}).get("flow")
+    asked = identify(run.flow)
+    if made is not None and made != asked:
+        keys = sorted(key for key in {*made, *asked} if made.get(key) != asked.get(key))
+        raise WtalError(
+            f"{store}: the run's flow was another ({', '.join(keys)}) than `flow` of "
+            f"{run.data / 'dataset.yaml'} asks for now; put that back, or rerun `dvc repro`"
+        )
+
+
+def _i3d_forward(weights: Path) -> Forward:
+    tensors, meta = load_checkpoint(weights)
+    model = load_i3d(meta["width"], tensors).to(DEVICE)
+
+    @torch.inference_mode()
+    def forward(clips_BFHWC: np.ndarray) -> np.ndarray:
+        clips = torch.from_numpy(clips_BFHWC).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+        return _to_half(model(clips.to(DEVICE)))
+
+    return forward
+
+
+def _clip_forward(weights: Path) -> Forward:
+    tensors, meta = load_checkpoint(weights)
+    model: Any = load_clip(meta["config"], tensors).to(DEVICE)
+
+    @torch.inference_mode()
+    def forward(rgb_BHWC: np.ndarray) -> np.ndarray:
+        return _to_half(encode_images(model, torch.from_numpy(rgb_BHWC).to(DEVICE)))
+
+    return forward
+
+
+def _to_half(feat_BD: torch.Tensor) -> np.ndarray:
+    rows: np.ndarray = feat_BD.cpu().half().numpy()
+    return rows
+
+
+@contextmanager
+def _one_thread_an_operation() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
