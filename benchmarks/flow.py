@@ -74,7 +74,7 @@ def take_pairs(clips: Sequence[Path], count: int, size: str) -> list[Pair]:
 def ways(size: tuple[int, int]) -> dict[str, Way]:
     """Every way to find flow that this machine offers, the anchor first."""
     found: dict[str, Way] = {
-        ANCHOR: partial(compute_flow, params=FlowParams()),
+        ANCHOR: partial(compute_flow, params=FlowParams(backend="opencv")),
         "numba": partial(compute_flow, params=FlowParams(backend="numba")),
     }
     if find_compiler():

@@ -57,7 +57,7 @@ def run(job: Job) -> tuple[str, dict[str, Any]]:
 def version(params: FlowParams) -> str:
     """Of the code that decides the flow; OpenCV's does not depend on ours."""
     decides = code_version(*MODULES, packages=PACKAGES)
-    if params.backend == "opencv":
+    if not params.ours:
         return decides
     return decides + hash_code(engine.SOURCES) + "".join(map(hash_file, engine.FOREIGN_SOURCES))
 

@@ -85,7 +85,7 @@ def test_every_knob_does_what_it_does_in_opencv(backend: str, changed: dict[str,
     """One warp, so that a sum that rounds to the other side of the limit is not built upon."""
     a, b = scene()
     usual: dict[str, object] = {"warps": 1, "epsilon": 0.05}
-    theirs = compute_flow(a, b, FlowParams(**(usual | changed)))  # type: ignore[arg-type]
+    theirs = compute_flow(a, b, ours("opencv", **(usual | changed)))
     far, near = (
         np.linalg.norm(compute_flow(a, b, ours(backend, **fields)) - theirs, axis=-1).mean()
         for fields in (usual, usual | changed)
@@ -98,7 +98,7 @@ def test_flow_of_a_scene_is_opencvs_to_the_rounding(backend: str) -> None:
     """Where the number of iterations does not hang on the last digit."""
     a, b = scene()
     for fields in ({"warps": 1, "epsilon": 0.05}, {"scales": 1}):
-        theirs = compute_flow(a, b, FlowParams(**fields))
+        theirs = compute_flow(a, b, ours("opencv", **fields))
         assert np.abs(compute_flow(a, b, ours(backend, **fields)) - theirs).max() < 1e-3
 
 
@@ -145,11 +145,21 @@ def test_instruction_sets_give_the_same_bytes(height: int, width: int) -> None:
 def test_records_name_our_code_but_not_its_path() -> None:
     assert identify(ours("numba")) == identify(ours("compiled")) == identify(ours("auto"))
     assert identify(ours("numba"))["engine"] == "wtal"
-    plain = identify(FlowParams())
+    plain = identify(ours("opencv"))
     assert "engine" not in plain
     assert "backend" not in plain
     assert plain["method"] == "tvl1"
-    prepare(FlowParams())
+    prepare(ours("opencv"))
+
+
+@pytest.mark.parametrize("fields", [{"method": "dis"}, {"illumination": 0.1}])
+def test_auto_leaves_to_opencv_what_only_it_can(fields: dict[str, object]) -> None:
+    assert FlowParams().ours
+    assert not FlowParams(**fields).ours  # type: ignore[arg-type]
+    assert identify(FlowParams(**fields)) == identify(ours("opencv", **fields))  # type: ignore[arg-type]
+    a, b = texture(40, 44), texture(40, 44, 1.0)
+    theirs = compute_flow(a, b, ours("opencv", **fields))
+    np.testing.assert_array_equal(compute_flow(a, b, ours("auto", **fields)), theirs)
 
 
 def test_the_fast_mode_is_what_it_says() -> None:
@@ -166,7 +176,7 @@ def test_the_fast_mode_is_what_it_says() -> None:
     [
         {"backend": "cuda"},
         {"backend": "numba", "method": "dis"},
-        {"backend": "auto", "illumination": 0.1},
+        {"backend": "compiled", "illumination": 0.1},
     ],
 )
 def test_what_our_code_cannot_do_is_refused(fields: dict[str, object]) -> None:
@@ -199,7 +209,7 @@ def test_flow_of_real_clips_is_opencvs(clip: str) -> None:
     grey = read_grey(VIDEOS / clip, 25)
     errors = []
     for n in (3, 20):
-        theirs = compute_flow(grey[n], grey[n + 1], FlowParams())
+        theirs = compute_flow(grey[n], grey[n + 1], ours("opencv"))
         found = compute_flow(grey[n], grey[n + 1], ours(BACKENDS[-1]))
         assert theirs.any()
         errors.append(float(np.linalg.norm(found - theirs, axis=-1).mean()))

@@ -29,8 +29,9 @@ class FlowParams:
 
     method: Literal["tvl1", "tvl1_fast", "dis"] = "tvl1"
     # Who computes TV-L1: opencv is the reference; numba and compiled are our own code for it and
-    # give the same bytes as each other; auto is compiled where there is a compiler, else numba.
-    backend: Literal["opencv", "auto", "numba", "compiled"] = "opencv"
+    # give the same bytes as each other; auto is compiled where there is a compiler, else numba, and
+    # OpenCV for what our code does not have (dis, an illumination channel).
+    backend: Literal["opencv", "auto", "numba", "compiled"] = "auto"
     bound: float = 20.0  # pixels; flow is clipped to ±bound and stored in 8 bits
     time_step: float = 0.25  # τ of the dual ascent
     attachment: float = 0.15  # λ, weight of the data term: smaller is smoother
@@ -52,10 +53,10 @@ class FlowParams:
             raise ValueError(
                 f"flow.backend is one of opencv, auto, numba, compiled, got {self.backend!r}"
             )
-        if self.backend != "opencv" and (self.method == "dis" or self.illumination):
+        if self.backend in ("numba", "compiled") and self.needs_opencv:
             raise ValueError(
                 f"flow.backend {self.backend} has neither dis nor an illumination channel; "
-                "for them set it to opencv"
+                "for them set it to auto or opencv"
             )
         if self.preset not in ("ultrafast", "fast", "medium"):
             raise ValueError(f"flow.preset: ultrafast, fast or medium, got {self.preset!r}")
@@ -71,3 +72,13 @@ class FlowParams:
             raise ValueError(f"flow.illumination must be at least 0, got {self.illumination}")
         if self.median_filter not in (1, 3, 5):
             raise ValueError(f"flow.median_filter is 1, 3 or 5, got {self.median_filter}")
+
+    @property
+    def needs_opencv(self) -> bool:
+        """Whether only OpenCV has what is asked for."""
+        return self.method == "dis" or self.illumination > 0
+
+    @property
+    def ours(self) -> bool:
+        """Whether our own code computes the flow."""
+        return self.backend != "opencv" and not self.needs_opencv

@@ -44,10 +44,10 @@ def compute_flow(gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParam
     if any(after for _, after in pad):
         gray_prev, gray_next = (np.pad(g, pad, mode="edge") for g in (gray_prev, gray_next))
     params = spell_out(params)
-    if params.backend == "opencv":
-        flow: np.ndarray = _engine(params).calc(gray_prev, gray_next, None)
-    else:
+    if params.ours:
         flow = engine.solve(gray_prev, gray_next, params)
+    else:
+        flow = _engine(params).calc(gray_prev, gray_next, None)
     return np.ascontiguousarray(flow[:height, :width], dtype=np.float32)
 
 
@@ -75,7 +75,7 @@ def iter_flow(
 
 def prepare(params: FlowParams) -> None:
     """Compile what the first pair would compile, so that worker processes find it done."""
-    if params.backend != "opencv":
+    if params.ours:
         engine.load_kernels(params.backend)
 
 
@@ -93,7 +93,8 @@ def identify(params: FlowParams) -> dict[str, Any]:
     by one name; OpenCV's flow goes by none, as before there was a choice.
     """
     fields = asdict(params)
-    if fields.pop("backend") != "opencv":
+    del fields["backend"]
+    if params.ours:
         fields["engine"] = "wtal"
     return fields
 
