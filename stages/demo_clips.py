@@ -17,11 +17,12 @@ from stages.launch import launch
 from wtal_core.atomic import fresh_folder
 from wtal_core.items import map_items
 from wtal_core.params import read_facts, read_params
+from wtal_core.pool import worker_count
 from wtal_core.schema.dataset import SnippetParams
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.schema.world import WorldParams
 from wtal_core.synthetic.clips import motion_vocabulary, render_clip, render_images
-from wtal_core.video.flow import iter_flow
+from wtal_core.video.flow import iter_flow, processes
 
 
 def render(
@@ -43,7 +44,8 @@ def main(
     flow = read_facts(data / "dataset.yaml", "flow", FlowParams)
     count = world.clips_per_motion * len(motion_vocabulary(world.classes))
     one = partial(render, world=world, frames=snippet.frames, side=video.crop, flow=flow)
-    clips = list(map_items(one, list(range(count)), title="clips"))
+    workers = processes(flow, worker_count())
+    clips = list(map_items(one, list(range(count)), title="clips", workers=workers))
     images, captions = zip(*render_images(world, video.crop), strict=True)
     with fresh_folder(data / "pretrain") as fresh:
         for name, column in zip(("rgb", "flow", "label"), zip(*clips, strict=True), strict=True):

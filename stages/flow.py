@@ -27,6 +27,7 @@ from wtal_core.video.tvl1 import engine
 SUFFIX = ".mkv"
 MODULES = (flow, frames)
 PACKAGES = ("av", "opencv-contrib-python-headless")
+GPU_PACKAGES = ("torch",)  # which pins Triton's version
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def version(params: FlowParams) -> str:
     decides = code_version(*MODULES, packages=PACKAGES)
     if not params.ours:
         return decides
+    if flow.on_gpu(params):
+        return decides + hash_code(engine.GPU_SOURCES, GPU_PACKAGES)
     return decides + hash_code(engine.SOURCES) + "".join(map(hash_file, engine.FOREIGN_SOURCES))
 
 
@@ -79,7 +82,8 @@ def main(
         for name in made["videos"]
     ]
     flow.prepare(params)
-    results = dict(zip(made["videos"], map_items(run, jobs, "flow"), strict=True))
+    fields = map_items(run, jobs, "flow", flow.processes(params, worker_count()))
+    results = dict(zip(made["videos"], fields, strict=True))
     record = {
         **flow.identify(params),
         "videos": {name: meta for name, (_, meta) in results.items()},

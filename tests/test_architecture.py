@@ -54,6 +54,7 @@ THIRD_PARTY = {
     "cv2": ("wtal_core/video/", "wtal_core/synthetic/"),
     "av": ("wtal_core/video/", "wtal_core/synthetic/"),
     "numba": ("wtal_core/video/tvl1/",),
+    "triton": ("wtal_core/video/tvl1/",),
     "open_clip": ("wtal_core/encoders/clip.py",),
     "timm": (),
     "torchvision": ("wtal_core/vision_compat.py",),

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.video.test_flow import REFERENCE, UNKNOWN, read_flo, texture
+from tests.video.test_flow import texture
 from tests.video.tvl1_paths import BACKENDS, PATHS, kernels_of
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.flow import compute_flow, identify, iter_flow, prepare, spell_out, to_pixels
@@ -143,7 +143,7 @@ def test_instruction_sets_give_the_same_bytes(height: int, width: int) -> None:
 
 
 def test_records_name_our_code_but_not_its_path() -> None:
-    assert identify(ours("numba")) == identify(ours("compiled")) == identify(ours("auto"))
+    assert identify(ours("numba")) == identify(ours("compiled"))
     assert identify(ours("numba"))["engine"] == "wtal"
     plain = identify(ours("opencv"))
     assert "engine" not in plain
@@ -174,7 +174,8 @@ def test_the_fast_mode_is_what_it_says() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"backend": "cuda"},
+        {"backend": "opencl"},
+        {"backend": "cuda", "method": "dis"},
         {"backend": "numba", "method": "dis"},
         {"backend": "compiled", "illumination": 0.1},
     ],
@@ -182,20 +183,6 @@ def test_the_fast_mode_is_what_it_says() -> None:
 def test_what_our_code_cannot_do_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="backend"):
         FlowParams(**fields)  # type: ignore[arg-type]
-
-
-@pytest.mark.reference
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared/reference/optical_flow")
-def test_rubber_whale_by_opencvs_own_rule(backend: str) -> None:
-    first, second = (
-        np.asarray(cv2.imread(str(REFERENCE / f"RubberWhale{i}.png"), cv2.IMREAD_GRAYSCALE))
-        for i in (1, 2)
-    )
-    flow = compute_flow(first, second, ours(backend))
-    gold, truth = read_flo(REFERENCE / "tvl1_flow.flo"), read_flo(REFERENCE / "RubberWhale.flo")
-    assert (np.linalg.norm(flow - gold, axis=-1) <= 0.1).mean() >= 0.95
-    known = (np.abs(truth) < UNKNOWN).all(axis=-1)
-    assert np.linalg.norm((flow - truth)[known], axis=-1).mean() < 0.1703
 
 
 @pytest.mark.slow

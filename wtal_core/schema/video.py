@@ -29,9 +29,10 @@ class FlowParams:
 
     method: Literal["tvl1", "tvl1_fast", "dis"] = "tvl1"
     # Who computes TV-L1: opencv is the reference; numba and compiled are our own code for it and
-    # give the same bytes as each other; auto is compiled where there is a compiler, else numba, and
+    # give the same bytes as each other; cuda is the same on a GPU, whose flow records tell apart;
+    # auto is cuda where there is one, else compiled where there is a compiler, else numba, and
     # OpenCV for what our code does not have (dis, an illumination channel).
-    backend: Literal["opencv", "auto", "numba", "compiled"] = "auto"
+    backend: Literal["opencv", "auto", "numba", "compiled", "cuda"] = "auto"
     bound: float = 20.0  # pixels; flow is clipped to ±bound and stored in 8 bits
     time_step: float = 0.25  # τ of the dual ascent
     attachment: float = 0.15  # λ, weight of the data term: smaller is smoother
@@ -49,11 +50,11 @@ class FlowParams:
     def __post_init__(self) -> None:
         if self.method not in ("tvl1", "tvl1_fast", "dis"):
             raise ValueError(f"flow.method is one of tvl1, tvl1_fast, dis, got {self.method!r}")
-        if self.backend not in ("opencv", "auto", "numba", "compiled"):
+        if self.backend not in ("opencv", "auto", "numba", "compiled", "cuda"):
             raise ValueError(
-                f"flow.backend is one of opencv, auto, numba, compiled, got {self.backend!r}"
+                f"flow.backend is one of opencv, auto, numba, compiled, cuda, got {self.backend!r}"
             )
-        if self.backend in ("numba", "compiled") and self.needs_opencv:
+        if self.backend in ("numba", "compiled", "cuda") and self.needs_opencv:
             raise ValueError(
                 f"flow.backend {self.backend} has neither dis nor an illumination channel; "
                 "for them set it to auto or opencv"

@@ -11,6 +11,7 @@ import numpy as np
 
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.tvl1 import engine
+from wtal_core.video.tvl1.presence import gpu_serves
 
 # Work is spread over videos, one process each; OpenCV's own threads would only fight over cores.
 cv2.setNumThreads(1)
@@ -25,6 +26,8 @@ _DIS_PRESETS = {
 _FAST: dict[str, Any] = {"scales": 4, "scale_step": 0.65, "warps": 2}
 # DIS refuses pictures under 12 pixels; they are padded by repeating the border.
 _SMALLEST_SIDE = 16
+# Processes that share a GPU: each decodes and compresses on a core, and they wait for each other.
+_GPU_PROCESSES = 4
 
 
 def compute_flow(gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParams) -> np.ndarray:
@@ -40,11 +43,13 @@ def compute_flow(gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParam
     if gray_prev.dtype != np.uint8 or gray_next.dtype != np.uint8:
         raise ValueError(f"want uint8 pictures, got {gray_prev.dtype}, {gray_next.dtype}")
     height, width = gray_prev.shape
-    pad = (0, max(0, _SMALLEST_SIDE - height)), (0, max(0, _SMALLEST_SIDE - width))
-    if any(after for _, after in pad):
-        gray_prev, gray_next = (np.pad(g, pad, mode="edge") for g in (gray_prev, gray_next))
+    gray_prev, gray_next = _padded(gray_prev), _padded(gray_next)
     params = spell_out(params)
-    if params.ours:
+    if on_gpu(params):
+        from wtal_core.video.tvl1 import cuda
+
+        flow = cuda.solve(gray_prev[None], gray_next[None], params)[0]
+    elif params.ours:
         flow = engine.solve(gray_prev, gray_next, params)
     else:
         flow = _engine(params).calc(gray_prev, gray_next, None)
@@ -57,8 +62,12 @@ def iter_flow(
     """Quantised flow (H, W, 2) uint8 from each of F frames (H, W, 3) to the next: F - 1 fields.
 
     `threads` pairs are worked on at once; the fields and their order do not depend on it, and
-    about twice as many frames are in memory.
+    about twice as many frames are in memory. On a GPU it is batches of pairs instead, three of
+    them in memory, and the fields do not depend on their size.
     """
+    if on_gpu(params):
+        yield from _iter_on_gpu(frames, params)
+        return
     if threads == 1:
         for pair in _pairs(frames):
             yield _field(*pair, params)
@@ -73,9 +82,22 @@ def iter_flow(
             yield waiting.popleft().result()
 
 
+def on_gpu(params: FlowParams) -> bool:
+    """Whether a GPU computes the flow. Raises WtalError where it should and cannot."""
+    return params.ours and gpu_serves(params.backend)
+
+
+def processes(params: FlowParams, cores: int) -> int:
+    """How many processes are to compute flow at once: one a core, fewer where they share a GPU."""
+    return min(cores, _GPU_PROCESSES) if on_gpu(params) else cores
+
+
 def prepare(params: FlowParams) -> None:
-    """Compile what the first pair would compile, so that worker processes find it done."""
-    if params.ours:
+    """Compile what the first pair would compile, so that worker processes find it done.
+
+    For a GPU it only makes sure that there is one: the first worker compiles for the others.
+    """
+    if params.ours and not on_gpu(params):
         engine.load_kernels(params.backend)
 
 
@@ -90,13 +112,35 @@ def identify(params: FlowParams) -> dict[str, Any]:
     """What decides the flow, for records and cache keys.
 
     Our own code gives the same bytes through numba and through its compiled kernel, so the two go
-    by one name; OpenCV's flow goes by none, as before there was a choice.
+    by one name; a GPU may stop an iteration earlier or later, so it has another. OpenCV's flow
+    goes by none, as before there was a choice.
     """
     fields = asdict(params)
     del fields["backend"]
     if params.ours:
-        fields["engine"] = "wtal"
+        fields["engine"] = "wtal-cuda" if on_gpu(params) else "wtal"
     return fields
+
+
+def _iter_on_gpu(frames: Iterable[np.ndarray], params: FlowParams) -> Iterator[np.ndarray]:
+    from wtal_core.video.tvl1 import cuda
+
+    shape: tuple[int, ...] = ()
+
+    def padded_pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        nonlocal shape
+        for gray_prev, gray_next in _pairs(frames):
+            shape = gray_prev.shape
+            yield _padded(gray_prev), _padded(gray_next)
+
+    for field in cuda.iter_fields(padded_pairs(), spell_out(params)):
+        yield field[: shape[0], : shape[1]]
+
+
+def _padded(gray: np.ndarray) -> np.ndarray:
+    """At least _SMALLEST_SIDE pixels a side, the border repeated."""
+    pad = [(0, max(0, _SMALLEST_SIDE - side)) for side in gray.shape]
+    return np.pad(gray, pad, mode="edge") if any(after for _, after in pad) else gray
 
 
 def _pairs(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -25,6 +25,13 @@ _SLOW_S = 3.0  # what is compiled already loads faster
 SOURCES = tuple(
     _HERE / f"{name}.py" for name in ("levels", "solver", "numba_kernels", "numba_median")
 )
+GPU_SOURCES = tuple(
+    _HERE / f"{name}.py"
+    for name in (
+        "levels", "solver", "batch_levels", "batch_solver", "cuda", "triton_kernels",
+        "triton_median",
+    )
+)  # fmt: skip
 FOREIGN_SOURCES = tuple(sorted(_HERE.glob("*.cpp")))
 _own = threading.local()
 _loading = threading.Lock()
@@ -91,6 +98,8 @@ def _load_auto() -> Kernels:
 
 
 def _load(backend: str) -> Kernels:
+    if backend not in ("numba", "compiled"):
+        raise ValueError(f"no kernels for a processor: {backend}")
     return load_isa(supported_isas()[0]) if backend == "compiled" else _load_numba()
 
 
