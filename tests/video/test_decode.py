@@ -1,5 +1,6 @@
 """Decoding: which frames, when, which way up, and what the real clips hold."""
 
+import gc
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -130,6 +131,23 @@ def test_a_quarter_turn_is_the_one_that_pyav_reads(tmp_path: Path) -> None:
     film = turn(write_film(tmp_path / "film.mp4", [picture(0)]), (0, 1, -1, 0))
     with av.open(str(film)) as container:
         assert next(container.decode(video=0)).rotation == -90  # PyAV counts anticlockwise
+
+
+def test_pictures_are_freed_at_once(tmp_path: Path) -> None:
+    """None waits for the garbage collector: that would be memory, and time for every new one."""
+    film = turn(write_film(tmp_path / "film.mp4", [picture(i) for i in range(60)]), (0, 1, -1, 0))
+    gc.collect()
+    gc.disable()
+    try:
+        held = [
+            sum(type(one) is av.VideoFrame for one in gc.get_objects())
+            for number, _ in enumerate(decode(film))
+            if number in (20, 50)
+        ]
+    finally:
+        gc.enable()
+    assert len(held) == 2
+    assert 0 < max(held) < 20
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -16,6 +17,7 @@ from wtal_core.errors import BadVideo
 from wtal_core.video.complaints import heard
 from wtal_core.video.truncation import missing_bytes
 
+_read_side_data: Any = SideDataContainer  # PyAV's stub does not know that it can be called
 # Real video containers only: no play lists, image sequences, subtitles or text art, which read
 # other files or turn any text into pictures.
 _FORMATS = (
@@ -96,7 +98,9 @@ def promised_s(container: InputContainer, stream: VideoStream) -> float:
 
 def upright(picture: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     """Apply the display matrix [a b; c d]: x' = a x + c y, y' = b x + d y, y pointing down."""
-    side_data: Any = frame.side_data  # PyAV's stub does not know its keys
+    # Asked by `frame.side_data`, the frame and its side data would hold each other, and every
+    # picture would lie in memory until the garbage collector comes by.
+    side_data = _read_side_data(frame)
     if SideData.DISPLAYMATRIX not in side_data:
         return picture
     matrix = np.frombuffer(bytes(side_data[SideData.DISPLAYMATRIX]), "<i4")
