@@ -25,6 +25,7 @@ from wtal_core.checkpoint import save_checkpoint
 from wtal_core.encoders.clip import PromptedText, build_clip
 from wtal_core.grid import SnippetGrid
 from wtal_core.schema.branch import NETWORKS
+from wtal_core.schema.fustal import FUSTAL
 
 GRID = SnippetGrid(fps=25, window=16, stride=16)
 CLASSES = (
@@ -35,7 +36,7 @@ CLASSES = (
 )  # fmt: skip
 METHOD = (
     "branch", *dict(NETWORKS.values()),
-    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
+    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize", *FUSTAL,
 )  # fmt: skip
 DATASET = """dataset: {name: package, synthetic: true}
 video: {fps: 25.0, short_side: 256, crop: 224}

@@ -19,6 +19,7 @@ from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.dataset import DatasetParams, SnippetParams
 from wtal_core.schema.encoders import ClipParams, ClipPretrainParams, I3dParams, I3dPretrainParams
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
+from wtal_core.schema.fustal import FUSTAL
 from wtal_core.schema.localize import LocalizeParams
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
@@ -40,6 +41,7 @@ PARAMS: dict[str, type] = {
     "pseudo_labels": PseudoLabelParams,
     "loss": LossParams,
     "localize": LocalizeParams,
+    **FUSTAL,
     "summary": SummaryParams,
     "world": WorldParams,
     "pretrain_i3d": I3dPretrainParams,
@@ -59,7 +61,7 @@ RUN = ("dataset", "seed", "max_bad_fraction", "rounds")
 # the stages track `method.<section>` one by one.
 METHOD = (
     "branch", *dict(NETWORKS.values()),
-    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
+    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize", *FUSTAL,
 )  # fmt: skip
 
 

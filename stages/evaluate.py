@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from stages.launch import launch
+from stages.parts.class_table import class_table
 from stages.parts.measuring import label_videos
 from wtal_core.annotations import read_predictions
 from wtal_core.evaluation.detection import DetectionResult, evaluate_detections
@@ -53,18 +54,6 @@ def main(
     out = results / data.name / "rounds" / round_
     write_json(out / "metrics.json", metrics)
     write_csv(out / "per_class.csv", *class_table(detection))
-
-
-def class_table(detection: DetectionResult) -> tuple[list[str], list[list[object]]]:
-    """Header and one row per class: its name, its instances, its AP at each threshold."""
-    header = ["label", "instances", *(f"ap@{tiou:g}" for tiou in detection.tious)]
-    rows = [
-        [label, count, *(float(value) for value in ap_K)]
-        for label, count, ap_K in zip(
-            detection.classes, detection.instances_C, detection.ap_CK, strict=True
-        )
-    ]
-    return header, rows
 
 
 def report_oddities(detection: DetectionResult, scores: Sequences, truth: GroundTruth) -> None:

@@ -13,7 +13,11 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PIPELINES = tuple(ROOT / name for name in ("dvc.yaml", "data/demo/dvc.yaml", "data/study/dvc.yaml"))
+PIPELINES = (
+    *(ROOT / name for name in ("dvc.yaml", "data/demo/dvc.yaml", "data/study/dvc.yaml")),
+    # The second system, which may be deleted.
+    *sorted((ROOT / "fustal").rglob("dvc.yaml")),
+)
 # Logging and exit codes of every stage: changes no result, so it must not rerun days of flow.
 NOT_TRACKED = ("stages/launch.py",)
 

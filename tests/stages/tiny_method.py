@@ -37,6 +37,10 @@ METHOD: dict[str, dict[str, Any]] = {
     "pseudo_labels": {"minmax": True},  # so that a barely trained branch passes both thresholds
     "loss": {},
     "localize": {},
+    "fustal_generate": {"width": 12, "batch": 4, "epochs": 3, "min_steps": 2, "lr": 3e-3},
+    "fustal_propose": {},
+    "fustal_filter": {},
+    "student": {},
 }
 
 

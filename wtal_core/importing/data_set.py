@@ -16,10 +16,11 @@ from wtal_core.errors import WtalError
 from wtal_core.importing.annotations_model import Annotations, Note
 from wtal_core.importing.benchmark_sets import BenchmarkSet
 from wtal_core.importing.curate import Choices, Curated, curate
+from wtal_core.schema.fustal import FUSTAL
 
 METHOD = (
     "branch", "cbp", "um", "co2net", "delu", "vlp", "warm_up", "b_step", "f_step",
-    "pseudo_labels", "loss", "localize",
+    "pseudo_labels", "loss", "localize", *FUSTAL,
 )  # fmt: skip
 # Facts as in the paper: features at 25 fps in windows of 16 frames, I3D's usual picture and flow.
 DATASET_YAML = """\

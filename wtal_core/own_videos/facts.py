@@ -10,6 +10,7 @@ from wtal_core.annotations import read_json
 from wtal_core.errors import WtalError
 from wtal_core.params import load_yaml, read_facts, read_overrides
 from wtal_core.schema.branch import NETWORKS
+from wtal_core.schema.fustal import FUSTAL
 from wtal_core.schema.dataset import SnippetParams
 from wtal_core.schema.encoders import ClipParams, I3dParams
 from wtal_core.schema.video import FlowParams, VideoParams
@@ -20,7 +21,7 @@ _SECTIONS = {"video": VideoParams, "snippet": SnippetParams, "flow": FlowParams}
 _USUAL_SIZE, _USUAL_SIDE, _USUAL_BOUND = 224, 256, 20.0  # crop, short side, flow of the big ones
 _METHOD = (
     "branch", *dict(NETWORKS.values()),
-    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize",
+    "vlp", "warm_up", "b_step", "f_step", "pseudo_labels", "loss", "localize", *FUSTAL,
 )  # fmt: skip
 
 

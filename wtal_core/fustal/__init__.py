@@ -1,0 +1,1 @@
+"""FuSTAL, the second system: proposals of a contrastive generator teach a detector."""

@@ -1,0 +1,114 @@
+"""Proposals of one video from its class scores, as CoLA reads them off.
+
+Letters: T snippets, C classes, J score bins (T times the upsampling), N proposals.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wtal_core.grid import SnippetGrid
+from wtal_core.localize.proposals import (
+    Indices,
+    find_runs,
+    score_outer_inner,
+    select_classes,
+    stretch,
+    upsample_linear,
+)
+from wtal_core.schema.fustal_propose import FustalProposeParams
+from wtal_core.schema.localize import LocalizeParams
+from wtal_core.segments import Floats, Segments, tiou_NM
+
+
+def propose_segments(
+    score_TC: Floats,
+    action_T: Floats,
+    video_score_C: Floats,
+    params: FustalProposeParams,
+    grid: SnippetGrid,
+    *,
+    video: str,
+    duration_s: float,
+    classes: Sequence[str],
+    labels: Sequence[str] = (),
+) -> Segments:
+    """Proposals of a video, best first, inside [0, duration_s].
+
+    score_TC: of each class; action_T: of action of any class; both of any scale, since they are
+    stretched over the video. `labels` are those of a training video, which with `labels_only` are
+    the classes that get proposals; else those whose video-level score reaches `class_floor`, or
+    the best one. Runs above the levels of either sequence are scored by the class's outer-inner
+    contrast [OIC] plus a share of its video-level score, then thinned out class by class.
+    Raises ValueError when shapes do not fit or a score is not a number.
+    """
+    score_TC, action_T, video_score_C = (
+        np.asarray(x, dtype=np.float64) for x in (score_TC, action_T, video_score_C)
+    )
+    if score_TC.shape != (len(action_T), len(classes)) or video_score_C.shape != (len(classes),):
+        raise ValueError(
+            f"video {video!r}: got {score_TC.shape = }, {action_T.shape = }, "
+            f"{video_score_C.shape = } for {len(classes)} classes"
+        )
+    if not all(np.isfinite(x).all() for x in (score_TC, action_T, video_score_C)):
+        raise ValueError(f"video {video!r}: a score is not a number")
+    action_J = stretch(upsample_linear(action_T, params.upsample))
+    by_action = find_runs(
+        action_J, np.linspace(params.action_first, params.action_last, params.action_levels)
+    )
+    class_levels = np.linspace(params.class_first, params.class_last, params.class_levels)
+    parts = []
+    for c in choose_classes(video_score_C, params, classes, labels):
+        score_J = stretch(upsample_linear(score_TC[:, c], params.upsample))
+        begin_N, end_N = _join(find_runs(score_J, class_levels), by_action)
+        value_N = score_outer_inner(score_J, begin_N, end_N, params.oic_margin)
+        value_N += params.oic_video_weight * video_score_C[c]
+        start_N = np.maximum(grid.start_s(begin_N / params.upsample), 0.0)
+        stop_N = np.minimum(grid.start_s(end_N / params.upsample), duration_s)
+        there_N = start_N < stop_N
+        seg_N2 = np.stack([start_N, stop_N], axis=1)[there_N]
+        value_N = value_N[there_N]
+        kept = suppress_above(seg_N2, value_N, params.nms_tiou)
+        names = [[name] * len(kept) for name in (video, classes[c])]
+        parts.append(Segments.build(*names, seg_N2[kept, 0], seg_N2[kept, 1], value_N[kept]))
+    joined = Segments.join(parts)
+    return joined.take(np.argsort(-joined.score, kind="stable")[: params.max_per_video])
+
+
+def choose_classes(
+    video_score_C: Floats,
+    params: FustalProposeParams,
+    classes: Sequence[str],
+    labels: Sequence[str],
+) -> list[int]:
+    """Columns of the classes that a video gets proposals of.
+
+    Differs: the released code goes by the score in training videos, too, though their labels are
+    known; `labels_only: false` does as it does.
+    """
+    if labels and params.labels_only:
+        return sorted(classes.index(name) for name in labels)
+    by_score = LocalizeParams(class_floor=params.class_floor)
+    return [int(c) for c in select_classes(video_score_C, by_score, theta_cls=0.0)]
+
+
+def suppress_above(seg_N2: Floats, score_N: Floats, tiou: float) -> Indices:
+    """Hard suppression: the kept indices, best first; nothing kept overlaps by more than `tiou`.
+
+    Of equal scores the one that comes first in the input is kept first.
+    """
+    overlap_NN = tiou_NM(seg_N2, seg_N2)
+    free_N = np.ones(len(score_N), dtype=bool)
+    kept = []
+    for i in np.argsort(-score_N, kind="stable"):
+        if free_N[i]:
+            kept.append(i)
+            free_N &= overlap_NN[i] <= tiou
+    return np.array(kept, dtype=np.intp)
+
+
+def _join(a: tuple[Indices, Indices], b: tuple[Indices, Indices]) -> tuple[Indices, Indices]:
+    """Runs of both, each once, in order of their begins and ends."""
+    runs_N2 = np.concatenate([np.stack(a, axis=1), np.stack(b, axis=1)])
+    runs_N2 = np.unique(runs_N2, axis=0)
+    return runs_N2[:, 0], runs_N2[:, 1]
