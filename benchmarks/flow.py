@@ -1,9 +1,13 @@
-"""TV-L1 of our own beside OpenCV's: time a pair and distance of the flows, and more threads.
+"""TV-L1 of our own beside OpenCV's: time a pair and distance of the flows, threads, a GPU.
 
 python -m benchmarks.flow [--clips DIR] [--pairs 8] [--threads 2]
-writes benchmarks/results/flow.json and .md. Without clips it takes pictures of its own. All ways
-take turns on each pair, in one thread of one process; a ratio is that of two times of the same
+python -m benchmarks.flow --gpu
+writes benchmarks/results/flow.json, .md and .svg. Without clips it takes pictures of its own. All
+ways take turns on each pair, in one thread of one process; a ratio is that of two times of the same
 pair, in seconds of CPU time, and the median over the pairs counts.
+
+Where there is a GPU, `--gpu` measures it alone and keeps the other figures: what the next person
+who has one is asked to run, with `pytest -m gpu tests/video` before it. It takes a minute or two.
 """
 
 import argparse
@@ -15,11 +19,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from benchmarks.flow_gpu import describe_gpu, measure_gpu
 from benchmarks.flow_pairs import SIZES, find_clips, make_pair, read_pairs
+from benchmarks.flow_plot import write_plot
 from benchmarks.limits import measure_limits
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.flow import compute_flow, quantise
@@ -40,28 +46,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     beside = ROOT.parent / "shared" / "reference" / "videos"
     parser.add_argument("--clips", type=Path, default=beside, help="where videos lie")
     parser.add_argument("--pairs", type=int, default=8, help="of each clip")
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
+    parser.add_argument("--sizes", nargs="+", default=["340x256", "224x224"], choices=SIZES)
     parser.add_argument("--threads", type=int, default=2, help="beside one; 1 leaves them out")
     parser.add_argument("--trials", type=int, default=5, help="of one and of more threads")
-    parser.add_argument(
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
         "--only-threads", action="store_true", help="measure the threads anew, keep the rest"
+    )
+    parts.add_argument("--gpu", action="store_true", help="measure the GPU anew, keep the rest")
+    parts.add_argument(
+        "--smoke", action="store_true", help="does it run? seconds, small pictures, no figures"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = parser.parse_args(argv)
-    clips = find_clips(given.clips)
+    if given.smoke:
+        given.clips, given.pairs, given.sizes, given.trials = Path(), 1, ["64x48"], 1
+    clips = () if given.smoke else find_clips(given.clips)
     pairs = {size: take_pairs(clips, given.pairs, size) for size in given.sizes}
     target = given.out / "flow"
-    if given.only_threads:
-        found: dict[str, Any] = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
-    else:
+    found = _read(target.with_suffix(".json"))
+    gpu = found.get("gpu", {})
+    if not (given.only_threads or given.gpu):
         found = {"clips": [path.name for path in clips], "pairs": given.pairs}
         found["sizes"] = {size: measure(pairs[size], size) for size in given.sizes}
-        found["limits"] = measure_limits()
-    if given.threads > 1:
+        found["limits"] = measure_limits(repeats=1 if given.smoke else 5)
+    elif "sizes" not in found:
+        parser.error(f"{target}.json is not there: measure all first, without this option")
+    if given.threads > 1 and not given.gpu:
         found["threads"] = measure_threads(pairs[given.sizes[0]], given.threads, given.trials)
+    if not given.only_threads:
+        found["gpu"] = measure_gpu(pairs, given.trials, gpu)
     given.out.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     target.with_suffix(".md").write_text(describe(found), encoding="utf-8")
+    write_plot(found, target.with_suffix(".svg"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What was measured before; nothing is {}."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
 
 
 def take_pairs(clips: Sequence[Path], count: int, size: str) -> list[Pair]:
@@ -80,7 +104,8 @@ def ways(size: tuple[int, int]) -> dict[str, Way]:
     if find_compiler():
         found |= {f"C++ {isa}": Solver(size, FlowParams(), load_isa(isa)).solve
                   for isa in supported_isas()}  # fmt: skip
-    fast = FlowParams(method="tvl1_fast", backend="auto")
+    best: Literal["compiled", "numba"] = "compiled" if find_compiler() else "numba"
+    fast = FlowParams(method="tvl1_fast", backend=best)
     found["fast"] = partial(compute_flow, params=fast)
     found["dis"] = partial(compute_flow, params=FlowParams(method="dis"))
     return found
@@ -172,6 +197,8 @@ def describe(found: dict[str, Any]) -> str:
         "of all pairs and of the worst, and p99 its 99th percentile over pixels; `levels` is the "
         "mean distance in levels of the 8-bit form at bound 20, `to known` the mean distance to "
         "the truth of made-up pairs.",
+        "",
+        "![How many times faster than OpenCV](flow.svg)",
     ]
     for size, table in found["sizes"].items():
         lines += ["", f"## {size}", ""]
@@ -200,6 +227,8 @@ def describe(found: dict[str, Any]) -> str:
             for name, row in found["threads"].items()
             if name != "threads"
         ]
+    if "gpu" in found:
+        lines += describe_gpu(found["gpu"])
     limits = found["limits"]
     lines += [
         "", f"The machine's limits, measured at the end of the run: matrix products "

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SIZES = {"340x256": (256, 340), "224x224": (224, 224)}
+SIZES = {"340x256": (256, 340), "224x224": (224, 224), "64x48": (48, 64)}
 CLIPS = ("bikes.mp4", "demo.mp4", "carphone_pristine.mp4", "nasa_13013.mp4")  # wherever they lie
 
 

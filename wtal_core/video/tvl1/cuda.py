@@ -92,15 +92,19 @@ def quantise(flow: torch.Tensor, bound: float) -> torch.Tensor:
 
 
 def _solve(prev: np.ndarray, next_: np.ndarray, params: FlowParams) -> torch.Tensor:
-    first, second = (torch.from_numpy(pictures).to(DEVICE) for pictures in (prev, next_))
     try:
-        return BatchSolver(params, load_kernels()).solve(first, second)
+        return BatchSolver(params, load_kernels()).solve(upload(prev), upload(next_))
     except torch.cuda.OutOfMemoryError:
         raise WtalError(
             f"flow.backend cuda: the GPU's memory does not hold {len(prev)} pairs of "
             f"{prev.shape[2]}x{prev.shape[1]} pixels; end what else uses it (see nvidia-smi), or "
             "set flow.backend to numba"
         ) from None
+
+
+def upload(pictures: np.ndarray) -> torch.Tensor:
+    """To the device."""
+    return torch.from_numpy(pictures).to(DEVICE)
 
 
 def _memory() -> int:
