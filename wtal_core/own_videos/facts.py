@@ -10,14 +10,15 @@ from wtal_core.annotations import read_json
 from wtal_core.errors import WtalError
 from wtal_core.params import load_yaml, read_facts, read_overrides
 from wtal_core.schema.branch import NETWORKS
-from wtal_core.schema.fustal import FUSTAL
 from wtal_core.schema.dataset import SnippetParams
 from wtal_core.schema.encoders import ClipParams, I3dParams
+from wtal_core.schema.fustal import FUSTAL
 from wtal_core.schema.video import FlowParams, VideoParams
 
 ENCODERS = ("i3d_rgb", "i3d_flow", "clip")
 CHECKPOINT = ("model.safetensors", "meta.json")
 _SECTIONS = {"video": VideoParams, "snippet": SnippetParams, "flow": FlowParams}
+_FASTEST = {"backend": "auto", "precision": "auto"}  # of the encoders
 _USUAL_SIZE, _USUAL_SIDE, _USUAL_BOUND = 224, 256, 20.0  # crop, short side, flow of the big ones
 _METHOD = (
     "branch", *dict(NETWORKS.values()),
@@ -42,6 +43,7 @@ def usual_facts() -> Facts:
             "video": {"fps": 25.0, "short_side": _USUAL_SIDE, "crop": _USUAL_SIZE},
             "snippet": {"frames": 16, "stride": 16},
             "flow": {"method": "tvl1", "bound": _USUAL_BOUND},
+            "encoders": _FASTEST,
         },
         {section: {} for section in _METHOD},
         None,
@@ -110,7 +112,7 @@ def _read_sections(path: Path) -> dict[str, Mapping[str, Any]]:
     document = load_yaml(path)
     for section, cls in _SECTIONS.items():
         read_facts(path, section, cls)  # names what is wrong in it
-    return {section: document[section] for section in _SECTIONS}
+    return {section: document[section] for section in _SECTIONS} | {"encoders": _FASTEST}
 
 
 def _check_encoders(encoders: Mapping[str, Path]) -> None:
