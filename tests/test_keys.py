@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from stages import summary
-from stages.parts import training
-from tests.keys import method, run, world
+from stages.parts import fustal_generator, training
+from tests.keys import fustal, method, run, world
 from tests.keys.case import Case, Scene, Settings, fingerprint, read_defaults
 from wtal_core import items, params
 from wtal_core.encoders import clip
 from wtal_core.errors import WtalError
 
-SECTIONS = {**method.SECTIONS, **world.SECTIONS}
+SECTIONS = {**method.SECTIONS, **world.SECTIONS, **fustal.SECTIONS}
 CASES: dict[str, Case] = {
     **method.CASES,
     **run.CASES,
@@ -70,12 +70,13 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
         patch.setenv("DVC_NO_ANALYTICS", "1")
         patch.setattr(params, "load_yaml", lambda path: json.loads(path.read_text()))
         patch.setattr(training, "code_version", lambda *_, **__: "")
+        patch.setattr(fustal_generator, "code_version", lambda *_, **__: "")
         patch.setattr(clip.open_clip, "SimpleTokenizer", cache(clip.open_clip.SimpleTokenizer))
         patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(items, "run_pool", run_here)
         patch.setattr(summary, "draw", lambda *_: b"")
         torch.set_num_threads(1)
-        for part in (method, world, run):
+        for part in (method, world, run, fustal):
             part.prepare(folder)
         yield Theatre(folder)
 

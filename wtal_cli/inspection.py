@@ -6,6 +6,7 @@ from wtal_cli.artifacts.checkpoint import compare_checkpoints, describe_checkpoi
 from wtal_cli.artifacts.kinds import artifacts_in, kind_of
 from wtal_cli.artifacts.predictions import compare_predictions, describe_predictions
 from wtal_cli.artifacts.pseudo import compare_pseudo, describe_pseudo
+from wtal_cli.artifacts.pseudo_segments import describe_pseudo_segments
 from wtal_cli.artifacts.sequences import compare_sequences, describe_sequences
 from wtal_cli.artifacts.videos import compare_videos, describe_videos
 from wtal_cli.description import Description, Table
@@ -30,6 +31,7 @@ def describe(path: Path, video: str | None, png: Path | None, width: int) -> lis
     by_kind = {
         "sequences": describe_sequences,
         "predictions": describe_predictions,
+        "pseudo-segments": describe_pseudo_segments,
         "videos": describe_videos,
     }
     return [by_kind[kind](path, video)]
@@ -52,6 +54,7 @@ def compare(a: Path, b: Path, video: str | None) -> list[Description]:
         "pseudo-labels": compare_pseudo,
         "sequences": compare_sequences,
         "predictions": compare_predictions,
+        "pseudo-segments": compare_predictions,  # what was kept, in the same form
         "videos": compare_videos,
     }
     return [by_kind[kind](a, b, video)]

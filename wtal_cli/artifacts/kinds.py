@@ -6,7 +6,10 @@ from typing import Literal
 
 from wtal_core.errors import WtalError
 
-Kind = Literal["pseudo-labels", "sequences", "checkpoint", "predictions", "videos", "folder"]
+Kind = Literal[
+    "pseudo-labels", "sequences", "checkpoint", "predictions", "pseudo-segments", "videos", "folder"
+]
+SEGMENT_FILES = ("predictions.json", "pseudo_segments.json")
 
 
 def kind_of(path: Path) -> Kind:
@@ -14,8 +17,8 @@ def kind_of(path: Path) -> Kind:
     if not path.exists():
         raise WtalError(f"{path}: nothing there; `dvc repro` makes it, `dvc checkout` restores it")
     if path.is_file():
-        if path.suffix == ".json" and _has_results(path):
-            return "predictions"
+        if path.suffix == ".json" and _has(path, "results"):
+            return "pseudo-segments" if _has(path, "dropped") else "predictions"
     elif (path / "zarr.json").is_file():
         return "pseudo-labels" if (path / "label").is_dir() else "sequences"
     elif (path / "model.safetensors").is_file():
@@ -26,7 +29,7 @@ def kind_of(path: Path) -> Kind:
         return "folder"
     raise WtalError(
         f"{path}: no artifact of this project; those are the folders frames, flow and "
-        "r*/{cbp,vlp}, the stores *.zarr, and predictions.json"
+        "r*/{cbp,vlp}, the stores *.zarr, predictions.json and pseudo_segments.json"
     )
 
 
@@ -37,7 +40,7 @@ def artifacts_in(folder: Path) -> dict[str, Kind]:
         inside = path.parent.relative_to(folder).as_posix()
         if path.name.startswith(".") or inside in found:
             continue
-        if path.is_dir() or path.name == "predictions.json":
+        if path.is_dir() or path.name in SEGMENT_FILES:
             for marker in ("zarr.json", "model.safetensors", "record.json"):
                 if (path / marker).is_file():
                     found[path.relative_to(folder).as_posix()] = kind_of(path)
@@ -46,9 +49,9 @@ def artifacts_in(folder: Path) -> dict[str, Kind]:
     return found
 
 
-def _has_results(path: Path) -> bool:
+def _has(path: Path, key: str) -> bool:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return False
-    return isinstance(tree, dict) and "results" in tree
+    return isinstance(tree, dict) and key in tree

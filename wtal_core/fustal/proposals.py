@@ -69,8 +69,12 @@ def propose_segments(
         seg_N2 = np.stack([start_N, stop_N], axis=1)[there_N]
         value_N = value_N[there_N]
         kept = suppress_above(seg_N2, value_N, params.nms_tiou)
-        names = [[name] * len(kept) for name in (video, classes[c])]
-        parts.append(Segments.build(*names, seg_N2[kept, 0], seg_N2[kept, 1], value_N[kept]))
+        kept_N2, n = seg_N2[kept], len(kept)
+        parts.append(
+            Segments.build(
+                [video] * n, [classes[c]] * n, kept_N2[:, 0], kept_N2[:, 1], value_N[kept]
+            )
+        )
     joined = Segments.join(parts)
     return joined.take(np.argsort(-joined.score, kind="stable")[: params.max_per_video])
 
