@@ -2,10 +2,13 @@
 
 In: section `world` of params.yaml, `video`, `snippet` and `flow` of dataset.yaml. Out:
 data/demo/pretrain with trimmed clips as frames (rgb.npy) and flow (flow.npy), their motions
-(label.npy), images (images.npy) and their captions (captions.json).
+(label.npy), images (images.npy) and their captions (captions.json). The flow is the reference's,
+OpenCV's, as that of published I3D weights is: which code extracts a user's flow does not change
+the encoders.
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +20,11 @@ from stages.launch import launch
 from wtal_core.atomic import fresh_folder
 from wtal_core.items import map_items
 from wtal_core.params import read_facts, read_params
-from wtal_core.pool import worker_count
 from wtal_core.schema.dataset import SnippetParams
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.schema.world import WorldParams
 from wtal_core.synthetic.clips import motion_vocabulary, render_clip, render_images
-from wtal_core.video.flow import iter_flow, processes
+from wtal_core.video.flow import iter_flow
 
 
 def render(
@@ -41,11 +43,10 @@ def main(
     world = read_params(params, None, "world", WorldParams)
     video = read_facts(data / "dataset.yaml", "video", VideoParams)
     snippet = read_facts(data / "dataset.yaml", "snippet", SnippetParams)
-    flow = read_facts(data / "dataset.yaml", "flow", FlowParams)
+    flow = replace(read_facts(data / "dataset.yaml", "flow", FlowParams), backend="opencv")
     count = world.clips_per_motion * len(motion_vocabulary(world.classes))
     one = partial(render, world=world, frames=snippet.frames, side=video.crop, flow=flow)
-    workers = processes(flow, worker_count())
-    clips = list(map_items(one, list(range(count)), title="clips", workers=workers))
+    clips = list(map_items(one, list(range(count)), title="clips"))
     images, captions = zip(*render_images(world, video.crop), strict=True)
     with fresh_folder(data / "pretrain") as fresh:
         for name, column in zip(("rgb", "flow", "label"), zip(*clips, strict=True), strict=True):
