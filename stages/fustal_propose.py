@@ -35,7 +35,7 @@ def main(
         labels = features.video_labels
         found = []
         for name, feat_TD in zip(features.names, features.i3d, strict=True):
-            scores = score_video(model, feat_TD, trained.easy_ratio)
+            scores = score_video(model, feat_TD, trained.topk_ratio)
             found.append(
                 propose_segments(
                     scores.cas_TC.numpy(),

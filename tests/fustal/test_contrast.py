@@ -124,12 +124,12 @@ def test_the_loss_of_the_labels_by_hand() -> None:
     mask_BT = torch.arange(6)[None] < 5
     output = BranchOutput(cas_BTC, cas_BTC.softmax(-1), torch.zeros(1, 6, 3), mask_BT)
     p = math.exp(2) / (math.exp(2) + 1)
-    found = label_loss(output, torch.tensor([[1.0, 0.0]]), easy_ratio=5)
+    found = label_loss(output, torch.tensor([[1.0, 0.0]]), topk_ratio=5)
     assert float(found) == pytest.approx(-(math.log(p) + math.log(p)) / 2)
-    both = label_loss(output, torch.tensor([[1.0, 1.0]]), easy_ratio=5)
+    both = label_loss(output, torch.tensor([[1.0, 1.0]]), topk_ratio=5)
     assert float(both) == pytest.approx(-(math.log(p) + math.log(1 - p)) / 2)
     with pytest.raises(ValueError, match="needs a label"):
-        label_loss(output, torch.zeros(1, 2), easy_ratio=5)
+        label_loss(output, torch.zeros(1, 2), topk_ratio=5)
 
 
 class TestObjective:

@@ -55,7 +55,7 @@ def test_a_videos_scores_by_hand() -> None:
         model.embed.bias.zero_()
         model.classify.weight.copy_(torch.eye(2))
     feat_TD = torch.tensor([[4.0, 0], [2, 1], [-3, 0], [0, 3], [0, -9], [1, 0]])
-    found = score_video(model, feat_TD, easy_ratio=3)
+    found = score_video(model, feat_TD, topk_ratio=3)
     assert found.cas_TC.tolist() == feat_TD.clamp(min=0).tolist()
     assert found.action_T.tolist() == [4, 3, 0, 3, 0, 1]
     torch.testing.assert_close(found.video_C, torch.tensor([3.0, 2.0]).softmax(0))
@@ -84,7 +84,7 @@ def test_it_learns_where_the_action_is() -> None:
     assert list(rows[0]) == ["epoch", "lr", "total", "cls", "within", "cross"]
     assert rows[-1]["cls"] < rows[0]["cls"] / 3
     for n, sample in enumerate(samples()):
-        found = score_video(model, sample.feat_TD, PARAMS.easy_ratio)
+        found = score_video(model, sample.feat_TD, PARAMS.topk_ratio)
         assert int(found.video_C.argmax()) == n % 3
         inside, outside = found.action_T[8:14], torch.cat([found.action_T[:6], found.action_T[16:]])
         assert inside.min() > outside.max()

@@ -43,6 +43,7 @@ GENERATE = of_step(see_generator) | {
         "width": 9,
         "dropout": 0.3,
         "select_dropout": 0.2,
+        "topk_ratio": 3,
         "easy_ratio": 3,
         "hard_ratio": 3,
         "inner": 2,

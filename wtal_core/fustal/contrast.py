@@ -27,7 +27,7 @@ def make_objective(params: FustalGenerateParams) -> Objective:
     def objective(
         output: BranchOutput, batch: Batch, generator: torch.Generator
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        terms = {"cls": label_loss(output, batch.label_BC, params.easy_ratio)}
+        terms = {"cls": label_loss(output, batch.label_BC, params.topk_ratio)}
         total = terms["cls"]
         if params.contrast_weight:
             mined = mine_snippets(
@@ -52,16 +52,16 @@ def make_objective(params: FustalGenerateParams) -> Objective:
     return objective
 
 
-def label_loss(output: BranchOutput, label_BC: Tensor, easy_ratio: int) -> Tensor:
+def label_loss(output: BranchOutput, label_BC: Tensor, topk_ratio: int) -> Tensor:
     """Binary cross-entropy of the video-level score with equal shares of a video's labels.
 
-    The score is the softmax over classes of the mean of the T // `easy_ratio` highest snippets of
+    The score is the softmax over classes of the mean of the T // `topk_ratio` highest snippets of
     a class; the loss is a mean over classes and videos, as the published weights suppose.
     """
     count_B1 = label_BC.sum(1, keepdim=True)
     if not bool((count_B1 > 0).all()):
         raise ValueError("the video-level loss needs a label for every video")
-    pooled_BC = pool_topk(output.cas_BTC, output.mask_BT, easy_ratio)
+    pooled_BC = pool_topk(output.cas_BTC, output.mask_BT, topk_ratio)
     return both_terms(pooled_BC, label_BC / count_B1).mean()
 
 

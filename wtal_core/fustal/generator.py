@@ -49,11 +49,11 @@ class Scores:
 
 
 @torch.no_grad()
-def score_video(model: Generator, feat_TD: Tensor, easy_ratio: int) -> Scores:
-    """A whole video by itself; the video-level score pools T // `easy_ratio` snippets a class."""
+def score_video(model: Generator, feat_TD: Tensor, topk_ratio: int) -> Scores:
+    """A whole video by itself; the video-level score pools T // `topk_ratio` snippets a class."""
     model.eval()
     device = model.classify.weight.device
     mask_1T = torch.ones(1, len(feat_TD), dtype=torch.bool, device=device)
     output: BranchOutput = model(feat_TD[None].float().to(device), mask_1T)
-    video_1C = pool_topk(output.cas_BTC, mask_1T, easy_ratio).softmax(-1)
+    video_1C = pool_topk(output.cas_BTC, mask_1T, topk_ratio).softmax(-1)
     return Scores(output.cas_BTC[0].float().cpu(), video_1C[0].float().cpu())

@@ -16,7 +16,8 @@ class FustalGenerateParams:
     width: int = 2048  # channels of the embedded feature, which is contrasted
     dropout: float = 0.7  # of the embedded feature before the classifier
     select_dropout: float = 0.6  # of hiding a snippet from the choice of the easy ones
-    easy_ratio: int = 5  # easy snippets, and those pooled: valid snippets // easy_ratio
+    topk_ratio: int = 5  # k = max(1, valid snippets // topk_ratio), of the video-level score
+    easy_ratio: int = 5  # easy snippets: valid snippets // easy_ratio, of action as of background
     hard_ratio: int = 20  # hard snippets: at most valid snippets // hard_ratio
     inner: int = 3  # snippets of the narrower window that erodes and dilates
     outer: int = 6  # snippets of the wider one: the border lies between the two
@@ -36,7 +37,7 @@ class FustalGenerateParams:
     precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
-        for name in ("width", "easy_ratio", "hard_ratio", "inner", "epochs"):
+        for name in ("width", "topk_ratio", "easy_ratio", "hard_ratio", "inner", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"fustal_generate.{name} must be at least 1, got {getattr(self, name)}"
