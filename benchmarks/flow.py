@@ -25,7 +25,9 @@ import numpy as np
 
 from benchmarks.flow_gpu import describe_gpu, measure_gpu
 from benchmarks.flow_pairs import SIZES, find_clips, make_pair, read_pairs
-from benchmarks.flow_plot import write_plot
+from benchmarks.flow_rows import compare
+from benchmarks.flow_whale import describe_whale, measure_whale
+from benchmarks.harness import RESULTS, write
 from benchmarks.limits import measure_limits
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.flow import compute_flow, quantise
@@ -43,8 +45,11 @@ KNOWN = 4  # pairs whose flow is known, of each size
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    beside = ROOT.parent / "shared" / "reference" / "videos"
-    parser.add_argument("--clips", type=Path, default=beside, help="where videos lie")
+    beside = ROOT.parent / "shared" / "reference"
+    parser.add_argument("--clips", type=Path, default=beside / "videos", help="where videos lie")
+    parser.add_argument(
+        "--whale", type=Path, default=beside / "optical_flow", help="where RubberWhale1.png lies"
+    )
     parser.add_argument("--pairs", type=int, default=8, help="of each clip")
     parser.add_argument("--sizes", nargs="+", default=["340x256", "224x224"], choices=SIZES)
     parser.add_argument("--threads", type=int, default=2, help="beside one; 1 leaves them out")
@@ -57,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parts.add_argument(
         "--smoke", action="store_true", help="does it run? seconds, small pictures, no figures"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args(argv)
     if given.smoke:
         given.clips, given.pairs, given.sizes, given.trials = Path(), 1, ["64x48"], 1
@@ -69,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not (given.only_threads or given.gpu):
         found = {"clips": [path.name for path in clips], "pairs": given.pairs}
         found["sizes"] = {size: measure(pairs[size], size) for size in given.sizes}
+        found["whale"] = {} if given.smoke else measure_whale(given.whale, ways)
         found["limits"] = measure_limits(repeats=1 if given.smoke else 5)
     elif "sizes" not in found:
         parser.error(f"{target}.json is not there: measure all first, without this option")
@@ -76,10 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found["threads"] = measure_threads(pairs[given.sizes[0]], given.threads, given.trials)
     if not given.only_threads:
         found["gpu"] = measure_gpu(pairs, given.trials, gpu)
-    given.out.mkdir(parents=True, exist_ok=True)
-    target.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(describe(found), encoding="utf-8")
-    write_plot(found, target.with_suffix(".svg"))
+    write(given.out, "flow", found, compare(found), describe(found))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -167,12 +170,15 @@ def measure_threads(pairs: Sequence[Pair], threads: int, trials: int) -> dict[st
             turns = []
             for _ in range(trials + 1):
                 turns.append([_run(pool, way, pairs) for pool in (one, many)])
+            flows = [b"".join(f.tobytes() for f in pool.map(way, *zip(*pairs, strict=True)))
+                     for pool in (one, many)]  # fmt: skip
         turns = turns[1:]  # the first turn warms up
         found[name] = {
             "faster": statistics.median(a["wall"] / b["wall"] for a, b in turns),
             "faster_best": max(a["wall"] / b["wall"] for a, b in turns),
             "per_core": threads * statistics.median(a["cpu"] / b["cpu"] for a, b in turns),
             "share_of_one": statistics.median(a["cpu"] / a["wall"] for a, _ in turns),
+            "same": flows[0] == flows[1],
             "share_of_many": statistics.median(b["cpu"] / b["wall"] / threads for _, b in turns),
         }
     return found
@@ -184,8 +190,8 @@ def _run(pool: ThreadPoolExecutor, way: Way, pairs: Sequence[Pair]) -> dict[str,
     return {"wall": time.perf_counter() - begin, "cpu": time.process_time() - worked}
 
 
-def describe(found: dict[str, Any]) -> str:
-    """The Markdown page."""
+def describe(found: dict[str, Any]) -> list[str]:
+    """Lines of the Markdown page."""
     clips = ", ".join(found["clips"]) or "pictures of its own"
     lines = [
         "# TV-L1: time a pair, distance to OpenCV's flow",
@@ -197,8 +203,6 @@ def describe(found: dict[str, Any]) -> str:
         "of all pairs and of the worst, and p99 its 99th percentile over pixels; `levels` is the "
         "mean distance in levels of the 8-bit form at bound 20, `to known` the mean distance to "
         "the truth of made-up pairs.",
-        "",
-        "![How many times faster than OpenCV](flow.svg)",
     ]
     for size, table in found["sizes"].items():
         lines += ["", f"## {size}", ""]
@@ -227,6 +231,8 @@ def describe(found: dict[str, Any]) -> str:
             for name, row in found["threads"].items()
             if name != "threads"
         ]
+    if found.get("whale"):
+        lines += describe_whale(found["whale"])
     if "gpu" in found:
         lines += describe_gpu(found["gpu"])
     limits = found["limits"]
@@ -234,7 +240,7 @@ def describe(found: dict[str, Any]) -> str:
         "", f"The machine's limits, measured at the end of the run: matrix products "
         f"{limits['gemm_fp32']:g} GFLOP/s in fp32, memory {limits['triad']:g} GB/s.",
     ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness import machine
 from benchmarks.limits import measure_limits
 from wtal_core.errors import WtalError
 from wtal_core.schema.video import FlowParams
@@ -43,7 +44,8 @@ def measure_gpu(
     if lack := why_not():
         print(f"GPU skipped: {lack}", file=sys.stderr)
         return before if "sizes" in before else {"skipped": lack}
-    found: dict[str, Any] = {"device": device_name(), "triad": measure_limits("cuda")["triad"]}
+    found: dict[str, Any] = {"device": device_name(), "beside": machine()}
+    found["triad"] = measure_limits("cuda")["triad"]
     found["sizes"] = {
         size: measure_size(some, found["triad"], trials) for size, some in pairs.items()
     }
@@ -130,7 +132,8 @@ def describe_gpu(found: dict[str, Any]) -> list[str]:
     if "skipped" in found:
         return [*lines, f"Skipped: {found['skipped']}."]
     lines += [
-        f"{found['device']}, whose memory moves {found['triad']:g} GB/s. `limit` is what that "
+        f"{found['device']}, whose memory moves {found['triad']:g} GB/s, beside {found['beside']}. "
+        f"`limit` is what that "
         f"allows at {BYTES} bytes an iteration of a pixel; `faster` and EPE are to OpenCV in one "
         "thread.",
         "",

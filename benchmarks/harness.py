@@ -93,7 +93,7 @@ def write(
     told = {"machine": machine(), **found, "targets": [asdict(row) for row in rows]}
     target.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     picture = ["", f"![Measured over target]({name}.svg)"] if rows else []
-    lines = [*page, *picture, "", f"Measured on {machine()}."]
+    lines = [*page, *picture, "", f"Measured on {told['machine']}."]
     target.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if rows:
         plot(rows, target.with_suffix(".svg"))

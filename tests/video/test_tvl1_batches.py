@@ -1,5 +1,6 @@
 """TV-L1 in batches: each pair's flow is its own, numba's to the byte; kernels in plain torch."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from tests.video import tvl1_torch
 from tests.video.test_flow import texture
 from tests.video.test_tvl1_flow import VIDEOS, read_grey, scene
 from tests.video.tvl1_device import NEEDS_GPU, reference, solve
-from wtal_core.schema.video import FlowParams
+from wtal_core.errors import WtalError
+from wtal_core.grid import SnippetGrid
+from wtal_core.predicting.streaming import LiveFrames, stream_snippets
+from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.video.flow import compute_flow, iter_flow, quantise
 from wtal_core.video.tvl1.batch_levels import bytes_per_pair, make_level
 from wtal_core.video.tvl1.batch_solver import BatchSolver
@@ -159,6 +163,47 @@ def test_quantising_on_the_device_is_quantising() -> None:
     flow[0, 3, 3, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
         cuda.quantise(torch.from_numpy(flow), 20.0)
+
+
+def test_a_full_device_is_named(on_cpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> torch.Tensor:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(BatchSolver, "solve", full)
+    with pytest.raises(WtalError, match=r"memory does not hold 2 pairs of 50x40 pixels; end what"):
+        list(iter_flow(film(40, 50, 3), FlowParams(backend="cuda")))
+
+
+def test_pictures_of_two_sizes_are_refused(on_cpu: None) -> None:
+    with pytest.raises(ValueError, match="same shape"):
+        list(iter_flow([*film(40, 50, 2), *film(40, 44, 2)], FlowParams(backend="cuda")))
+
+
+class Listed(LiveFrames):
+    """Frames of a list in place of a file's."""
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        super().__init__(Path("none"), VideoParams(short_side=0, crop=20))
+        self.pictures = pictures
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for picture in self.pictures:
+            self.count += 1
+            yield picture
+        self.ended = True
+
+
+def test_snippets_of_a_live_video_are_the_same(on_cpu: None) -> None:
+    """Flow is found ahead of the frames that the other encoders see."""
+    grid = SnippetGrid(25, 6, 4)
+    on_gpu, on_processor = (
+        list(stream_snippets(Listed(film(23, 29, 15)), FlowParams(backend=backend), grid, 1))
+        for backend in ("cuda", "numba")
+    )
+    assert len(on_gpu) == grid.count(15)
+    for one, other in zip(on_gpu, on_processor, strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def read_clip(clip: Path, side: int) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ To the byte in the interpreter, within a tolerance on a GPU: `pytest -m gpu test
 import subprocess
 import sys
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,7 @@ def test_a_sweep_is_an_iteration_of_those_that_run(place: Place, height: int, wi
     assert torch.equal(found.p[:, 1].cpu(), before.p[:, 1])
 
 
-@pytest.mark.parametrize("side", [3, 5])
-@pytest.mark.parametrize(("height", "width"), SIZES[1:])
+@pytest.mark.parametrize(("height", "width", "side"), [(9, 37, 3), (9, 70, 5), (3, 4, 5)])
 def test_median_of_those_that_run(place: Place, height: int, width: int, side: int) -> None:
     found, expected = make_levels(place, height, width)
     for level in (found, expected):
@@ -176,11 +176,12 @@ types = dict.fromkeys(("pairs", "height", "width", "stride", "tiles", "most"), "
 types |= dict.fromkeys(("taut", "theta", "reach"), "fp32") | {"state": "*i32"}
 types |= dict.fromkeys(("errors", "limit"), "*fp64")
 given = {"tile_y": 8, "tile_x": 64, "side": 5, "numbers": 256}
-for kernel in (kernels._warp, kernels._median, kernels._sweep, kernels._settle):
+ours = kernels._warp, kernels._median, kernels._sweep, kernels._settle
+for generation, kernel in [(g, k) for g in (80, 90) for k in ours]:
     signature = {n: "constexpr" if n in given else types.get(n, "*fp32") for n in kernel.arg_names}
     constants = {name: given[name] for name in kernel.arg_names if name in given}
     source = ASTSource(kernel, signature, constants)
-    made = compile(source, target=GPUTarget("cuda", %d, 32), options=kernels._OPTIONS)
+    made = compile(source, target=GPUTarget("cuda", generation, 32), options=kernels._OPTIONS)
     code = made.asm["ptx"]
     assert made.asm["cubin"]
     for sloppy in ("fma.rn.f32", ".approx", ".ftz", "atom."):
@@ -189,12 +190,11 @@ for kernel in (kernels._warp, kernels._median, kernels._sweep, kernels._settle):
 """
 
 
-@pytest.mark.parametrize("generation", [80, 90])
-def test_they_compile_for_gpus(generation: int, tmp_path: Any) -> None:
+def test_they_compile_for_gpus(tmp_path: Path) -> None:
     """The compiler needs no GPU. Nothing is fused, approximate, flushed to zero or out of order."""
     done = subprocess.run(
-        [sys.executable, "-c", _COMPILE % generation],
+        [sys.executable, "-c", _COMPILE],
         capture_output=True, text=True, check=False,
         env={"PYTHONPATH": ":".join(sys.path), "TRITON_CACHE_DIR": str(tmp_path), "PATH": ""},
     )  # fmt: skip
-    assert done.stdout.split() == ["_warp", "_median", "_sweep", "_settle"], done.stderr
+    assert done.stdout.split() == 2 * ["_warp", "_median", "_sweep", "_settle"], done.stderr

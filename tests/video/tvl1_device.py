@@ -12,10 +12,10 @@ from tests.video import tvl1_torch
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.tvl1.batch_solver import BatchSolver
 
-GPU = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1"
-if not GPU:
-    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported: a process does either
 HAS_TRITON = importlib.util.find_spec("triton") is not None
+GPU = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1"
+if HAS_TRITON and not GPU:
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported: a process does either
 NEEDS_TRITON = pytest.mark.skipif(not HAS_TRITON, reason="no Triton: pip install triton")
 NEEDS_GPU = pytest.mark.skipif(not GPU, reason="no CUDA device")
 NEEDS_INTERPRETER = pytest.mark.skipif(GPU, reason="kernels run on the GPU instead")

@@ -6,7 +6,7 @@ device reads best. Every tensor here is a whole (.., H, S); pixels lie in column
 - prev (N, H, S) and texture (N, 3, H, S): the first picture; the second one, its x and y derivative
 - linear (N, 4, H, S): gx, gy, ginv, rho of the brightness linearised around the flow
 - u (2, N, 2, H, S) and p (2, N, 4, H, S): flow u1, u2 and duals p11, p12, p21, p22, twice: an
-  iteration reads a pair's one side and writes the other, since pixels need neighbours of old
+  iteration reads one side and writes the other, since a pixel needs its neighbours as they were
 - change (N, T): sum of |du|^2 over each of T tiles in the last iteration
 - state (5, N) int32, rows RUNNING.. below; errors (2, N) float64: the last iteration's sum of
   |du|^2 and that of the one before it
