@@ -33,6 +33,7 @@ LAYERS = {
     "pooling": 3,
     "segments": 2,
     "grid": 1,
+    "build_folder": 1,
 }
 DISK = (
     "atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "pool",
@@ -54,8 +55,9 @@ LONE = ("vision_compat",)
 THIRD_PARTY = {
     "cv2": ("wtal_core/video/", "wtal_core/synthetic/"),
     "av": ("wtal_core/video/", "wtal_core/synthetic/"),
-    "numba": ("wtal_core/video/tvl1/",),
+    "numba": ("wtal_core/video/tvl1/", "wtal_core/localize/nms_kernel.py"),
     "triton": ("wtal_core/video/tvl1/",),
+    "openvino": ("wtal_core/encoders/openvino_net.py",),
     "open_clip": ("wtal_core/encoders/clip.py",),
     "timm": (),
     "torchvision": ("wtal_core/vision_compat.py",),

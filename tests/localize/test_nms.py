@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wtal_core.localize.nms import soft_nms, suppress
+from wtal_core.localize.nms import MANY, pick_compiled, pick_plainly, soft_nms, suppress
 from wtal_core.segments import Segments
 
 SIGMA = 0.3
@@ -74,6 +74,48 @@ def test_agrees_with_a_slow_loop_and_stopping_early_is_exact(
     first, first_score = soft_nms(seg_N2, score_N, sigma, top=top)
     assert first.tolist() == kept[:top].tolist()
     assert first_score.tolist() == score[:top].tolist()
+
+
+@settings(max_examples=100, deadline=None)
+@given(_ROWS, st.floats(0.1, 2), st.integers(1, 5), st.floats(0, 0.5))
+def test_compiled_and_plain_agree_on_few(
+    rows: Rows, sigma: float, top: int, min_score: float
+) -> None:
+    """Equal scores, empty and equal segments included: their order is that of the input."""
+    seg_N2 = np.array([[s, s + n] for s, n, _ in rows], dtype=float)
+    score_N = np.array([v / 5 for *_, v in rows])
+    before = score_N.copy()
+    for min_ in (0.0, min_score, -1.0):
+        plain = pick_plainly(seg_N2, score_N, sigma, min_, top)
+        ours = pick_compiled(seg_N2, score_N, sigma, min_, min(top, len(rows)))
+        assert ours[0].tolist() == plain[0].tolist()
+        np.testing.assert_allclose(ours[1], plain[1], rtol=1e-14)
+    np.testing.assert_array_equal(score_N, before)
+
+
+@pytest.mark.parametrize(("mean_s", "top"), [(2.0, 200), (30.0, 150), (10.0, None)])
+def test_compiled_and_plain_agree_on_many(mean_s: float, top: int | None) -> None:
+    rng = np.random.default_rng(5)
+    n = MANY + 321
+    start_N = rng.uniform(0, 200, n)
+    seg_N2 = np.stack([start_N, start_N + rng.exponential(mean_s, n)], axis=1)
+    score_N = rng.random(n)
+    kept, score = soft_nms(seg_N2, score_N, 0.5, 0.001, top)
+    plain = pick_plainly(seg_N2, score_N, 0.5, 0.001, top or n)
+    np.testing.assert_array_equal(kept, plain[0])
+    np.testing.assert_allclose(score, plain[1], rtol=0, atol=1e-12)
+    assert np.all(np.diff(score) <= 0)
+
+
+def test_numba_is_loaded_for_many_segments_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("numba")
+
+    monkeypatch.setattr("wtal_core.localize.nms.pick_compiled", refuse)
+    seg_N2 = np.stack([np.arange(MANY), np.arange(MANY) + 1.0], axis=1)
+    assert len(soft_nms(seg_N2[1:], np.ones(MANY - 1), SIGMA)[0]) == MANY - 1
+    with pytest.raises(AssertionError, match="numba"):
+        soft_nms(seg_N2, np.ones(MANY), SIGMA)
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9))

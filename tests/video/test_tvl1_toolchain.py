@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.video.tvl1_paths import COMPILER
+from wtal_core.build_folder import build_folder
 from wtal_core.errors import WtalError
 from wtal_core.video.tvl1 import engine, toolchain
-from wtal_core.video.tvl1.build_folder import build_folder
 
 needs_compiler = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
 

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from wtal_core.segments import Floats, Segments, tiou_NM
 
+# From so many segments on the compiled way runs. Below, a class of a video takes numpy about a
+# millisecond, and loading numba a fifth of a second.
+MANY = 256
+
 
 def soft_nms(
     seg_N2: Floats, score_N: Floats, sigma: float, min_score: float = 0.0, top: int | None = None
@@ -18,10 +22,18 @@ def soft_nms(
 
     Bodla et al. 2017 [softNMS], in continuous time. Returns the kept indices and their lowered
     scores. Of equal scores the one that comes first in the input is kept first. Stops at `top`
-    kept segments, which is exact because scores only fall, or below `min_score`.
+    kept segments, which is exact because a pick depends on earlier ones only, or below `min_score`.
     """
+    n_keep = len(score_N) if top is None else min(top, len(score_N))
+    way = pick_compiled if len(score_N) >= MANY else pick_plainly
+    return way(seg_N2, score_N, sigma, min_score, n_keep)
+
+
+def pick_plainly(
+    seg_N2: Floats, score_N: Floats, sigma: float, min_score: float, n_keep: int
+) -> tuple[NDArray[np.intp], Floats]:
+    """`soft_nms` in numpy: for few segments, and what the compiled way is tested against."""
     left_N = np.array(score_N, dtype=np.float64)
-    n_keep = len(left_N) if top is None else min(top, len(left_N))
     kept: list[int] = []
     kept_score: list[float] = []
     for _ in range(n_keep):
@@ -33,6 +45,19 @@ def soft_nms(
         left_N *= np.exp(-(tiou_NM(seg_N2[best : best + 1], seg_N2)[0] ** 2) / sigma)
         left_N[best] = -np.inf
     return np.array(kept, dtype=np.intp), np.array(kept_score)
+
+
+def pick_compiled(
+    seg_N2: Floats, score_N: Floats, sigma: float, min_score: float, n_keep: int
+) -> tuple[NDArray[np.intp], Floats]:
+    """`soft_nms` in numba. Its exp may differ from numpy's in the last bit."""
+    from wtal_core.localize.nms_kernel import pick  # loads numba: only who needs it waits for it
+
+    start_N, end_N = np.array(seg_N2, dtype=np.float64).T.copy()
+    left_N = np.array(score_N, dtype=np.float64)
+    kept_K, score_K = np.empty(n_keep, dtype=np.intp), np.empty(n_keep)
+    count = pick(start_N, end_N, left_N, float(sigma), float(min_score), kept_K, score_K)
+    return kept_K[:count], score_K[:count]
 
 
 def suppress(

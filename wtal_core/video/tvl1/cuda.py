@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 import torch
 
+from wtal_core.build_folder import build_folder
 from wtal_core.errors import WtalError
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.tvl1.batch_levels import bytes_per_pair
 from wtal_core.video.tvl1.batch_solver import BatchKernels, BatchSolver
-from wtal_core.video.tvl1.build_folder import build_folder
 
 log = logging.getLogger(__name__)
 DEVICE = "cuda"

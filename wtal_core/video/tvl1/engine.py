@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wtal_core.build_folder import build_folder
 from wtal_core.errors import WtalError
 from wtal_core.schema.video import FlowParams
 from wtal_core.video.tvl1 import compiled
-from wtal_core.video.tvl1.build_folder import build_folder
 from wtal_core.video.tvl1.solver import Solver
 from wtal_core.video.tvl1.toolchain import supported_isas
 

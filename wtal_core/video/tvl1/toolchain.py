@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from wtal_core.build_folder import build_folder
 from wtal_core.errors import WtalError
-from wtal_core.video.tvl1.build_folder import build_folder
 
 log = logging.getLogger(__name__)
 SOURCE = Path(__file__).with_name("compiled.cpp")

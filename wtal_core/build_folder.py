@@ -25,7 +25,7 @@ def build_folder() -> Path:
 def _choose() -> Path:
     if given := os.environ.get("WTAL_KERNELS"):
         return Path(given).absolute()
-    checkout = Path(__file__).resolve().parents[3]
+    checkout = Path(__file__).resolve().parents[1]
     if (checkout / "dvc.yaml").is_file() and os.access(checkout, os.W_OK):
         return checkout / ".cache" / "kernels"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
