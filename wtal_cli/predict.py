@@ -16,7 +16,8 @@ from wtal_core.pool import worker_count
 from wtal_core.predicting.names import name_videos
 from wtal_core.predicting.settings import RunSettings, read_settings
 
-if TYPE_CHECKING:  # these load torch, which takes seconds
+if TYPE_CHECKING:  # these load torch and OpenCV, which takes seconds
+    from wtal_cli.report_media import Mode
     from wtal_core.predicting.localizing import Prediction
 
 LEFT_OUT = 3  # exit code: some videos could not be used, the others were
@@ -31,8 +32,12 @@ def predict(
         Path | None, typer.Option("-o", "--out", help="folder to write the results to")
     ] = None,
     page: Annotated[
-        bool, typer.Option("--page", help="with -o: also pages to look at, as `wtal report` makes")
-    ] = False,
+        bool, typer.Option(help="with -o: also pages to look at, as `wtal report` makes")
+    ] = True,
+    media: Annotated[
+        str,
+        typer.Option(help="videos of the pages, as of `wtal report`: copy, link or none"),
+    ] = "copy",
     min_score: Annotated[
         float, typer.Option(help="leave worse segments out of the table and the subtitles")
     ] = READABLE,
@@ -43,16 +48,17 @@ def predict(
     """Find the actions in new VIDEOs by a trained RUN, with the run's own settings and encoders.
 
     Prints a table; with -o also predictions.json (ActivityNet's form), predictions.csv, a .vtt file
-    of subtitles for each video, and a folder below data/ that `wtal report` and `wtal export` take
-    as a RUN. Exit code 3: some videos could not be used, the others were.
+    of subtitles for each video, page/index.html with the player over the segments and the scores,
+    and a folder below data/ that `wtal report` and `wtal export` take as a RUN. Exit code 3: some
+    videos could not be used, the others were.
     """
     found = open_run(run)
     beside = found.data.resolve().parents[1] / "params.yaml"
     settings = read_settings(found.data, found.round, params or beside)
-    if page and out is None:
-        raise WtalError("--page: the pages need a place; name a folder with -o")
     if out is not None:
         refuse_strangers(out)
+        mode = check_media(media)
+    check_run(settings)
     names = name_videos(videos)
     bad: dict[str, WtalError] = {}
     for name, path in names.items():
@@ -71,8 +77,9 @@ def predict(
             out, settings, done, {name: (names[name], bad[name]) for name in bad}, min_score
         )
         if page:
-            write_page(out, settings)
-        print(plain(f"{out}: {len(done)} videos"))
+            write_page(out, settings, mode)
+        look = f"; open {out / 'page' / 'index.html'} in a browser" if page else ""
+        print(plain(f"{out}: {len(done)} videos{look}"))
     if bad:
         print(f"error: {len(bad)} of {len(names)} videos could not be used", file=sys.stderr)
         raise typer.Exit(LEFT_OUT)
@@ -84,6 +91,24 @@ def refuse_strangers(out: Path) -> None:
         return
     if not out.is_dir() or any(out.iterdir()):
         raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
+
+
+def check_run(settings: RunSettings) -> None:
+    """Raise WtalError where new videos would not be encoded as the run's were."""
+    # OpenCV takes a moment to load, and what is missing is said before
+    from wtal_core.predicting.flow_check import check_flow
+
+    check_flow(settings)
+
+
+def check_media(media: str) -> "Mode":
+    """Raise WtalError for a word that `wtal report` does not know."""
+    from wtal_cli.report_media import MODES
+
+    for mode in MODES:
+        if media == mode:
+            return mode
+    raise WtalError(f"--media is one of {', '.join(MODES)}, got {media!r}")
 
 
 def check_readable(path: Path) -> None:

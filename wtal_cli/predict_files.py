@@ -10,6 +10,7 @@ from stages.parts.restoring import is_distilled
 from wtal_cli.documents import to_csv, write_text, write_tree
 from wtal_cli.export import choose
 from wtal_cli.predict import RECORD
+from wtal_cli.report_media import Mode
 from wtal_cli.run_ import Run
 from wtal_core.annotations import write_predictions
 from wtal_core.atomic import fresh_folder
@@ -92,7 +93,7 @@ def write_run(place: Run, run: RunSettings, done: Sequence[Prediction]) -> None:
     )
 
 
-def write_page(out: Path, run: RunSettings) -> None:
+def write_page(out: Path, run: RunSettings, media: Mode) -> None:
     """Pages of the results in DIR/page, as `wtal report` makes them."""
     # matplotlib takes a second to load
     from wtal_cli.report import write_report
@@ -101,7 +102,7 @@ def write_page(out: Path, run: RunSettings) -> None:
     place = as_run(out, run)
     name = f"{place.data.name}@{place.round}"
     material = read_material(place, name, out / "params.yaml", out / "results" / place.data.name)
-    write_report(out / "page", [place], [material], "test", "copy")
+    write_report(out / "page", [place], [material], "test", media)
 
 
 def describe(

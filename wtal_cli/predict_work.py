@@ -30,9 +30,21 @@ class Job:
         return str(self.source)
 
 
+@dataclass(frozen=True)
+class Unfit:
+    """The run's encoders cannot be used, whatever the video."""
+
+    problem: WtalError
+
+
 def encode_apart(jobs: Sequence[Job]) -> Iterator[tuple[Job, Encoded | WtalError]]:
-    """Each video with its features, or with what was wrong with it, in the order given."""
+    """Each video with its features, or with what was wrong with it, in the order given.
+
+    Raises WtalError where the trouble is the run's.
+    """
     for index, result in run_pool(work, jobs, workers=1):
+        if isinstance(result, Unfit):
+            raise result.problem
         if isinstance(result, Died):
             result = BadVideo(
                 "E105",
@@ -43,11 +55,15 @@ def encode_apart(jobs: Sequence[Job]) -> Iterator[tuple[Job, Encoded | WtalError
         yield jobs[index], result
 
 
-def work(job: Job) -> Encoded:
+def work(job: Job) -> Encoded | Unfit:
     """Encode one video, telling on standard error how far it is."""
+    try:
+        encoders = _encoders(job.run, job.threads)
+    except WtalError as problem:
+        return Unfit(problem)
     line = Line(f"{job.number} of {job.total}, {job.source.name}", sys.stderr.isatty())
     try:
-        return _encoders(job.run, job.threads).encode(job.source, line.tell)
+        return encoders.encode(job.source, line.tell)
     finally:
         line.clear()
 
