@@ -17,7 +17,13 @@ from wtal_core.params import load_yaml, read_facts, read_overrides, read_params,
 from wtal_core.schema.branch import NETWORKS, BranchParams
 from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.dataset import DatasetParams, SnippetParams
-from wtal_core.schema.encoders import ClipParams, ClipPretrainParams, I3dParams, I3dPretrainParams
+from wtal_core.schema.encoders import (
+    ClipParams,
+    ClipPretrainParams,
+    EncoderParams,
+    I3dParams,
+    I3dPretrainParams,
+)
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
 from wtal_core.schema.fustal import FUSTAL
 from wtal_core.schema.localize import LocalizeParams
@@ -52,6 +58,7 @@ FACTS: dict[str, type] = {
     "video": VideoParams,
     "snippet": SnippetParams,
     "flow": FlowParams,
+    "encoders": EncoderParams,
     "i3d": I3dParams,
     "clip": ClipParams,
     "evaluation": EvaluationParams,
@@ -70,6 +77,12 @@ def check(params_yaml: Path, dataset_yaml: Path) -> None:
     check_keys(load_yaml(params_yaml), [*RUN, *PARAMS], str(params_yaml))
     read_run(params_yaml)
     check_keys(load_yaml(dataset_yaml), [*FACTS, "method"], str(dataset_yaml))
+    if "encoders" not in load_yaml(dataset_yaml):  # DVC wants to see what it tracks
+        raise ParamsError(
+            f"{dataset_yaml}: the section 'encoders' is missing; write `encoders: {{backend: "
+            "torch, precision: fp32}` to keep features as they were made before there was a "
+            "choice, or `encoders: {backend: auto, precision: auto}` for the fastest"
+        )
     for section, cls in FACTS.items():
         read_facts(dataset_yaml, section, cls)
     overrides = read_overrides(dataset_yaml)

@@ -43,8 +43,13 @@ def read_params(params_yaml: Path, dataset_yaml: Path | None, section: str, cls:
     return build(cls, merged, f"{params_yaml}: {section} with {place}")
 
 
-def read_facts(dataset_yaml: Path, section: str, cls: type[T]) -> T:
-    """One section of dataset.yaml as `cls`; keys with a default may be left out."""
+def read_facts(dataset_yaml: Path, section: str, cls: type[T], optional: bool = False) -> T:
+    """One section of dataset.yaml as `cls`; keys with a default may be left out.
+
+    optional: so may the section be, which then is that of a data set from before there was one.
+    """
+    if optional and section not in load_yaml(dataset_yaml):
+        return build(cls, {}, f"{dataset_yaml}: {section}")
     return build(cls, read_section(dataset_yaml, section), f"{dataset_yaml}: {section}")
 
 

@@ -10,10 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.parts.encoding_backend import choose_backend
 from wtal_core.annotations import SUBSETS, read_json, read_labels
 from wtal_core.atomic import fresh_folder
 from wtal_core.checkpoint import WEIGHTS, load_checkpoint
-from wtal_core.encoders import clip, clip_image, windows
+from wtal_core.encoders import (
+    backends,
+    clip,
+    clip_image,
+    clip_net,
+    clip_tower,
+    nets,
+    openvino_net,
+    windows,
+)
+from wtal_core.encoders.backends import Backend
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.importing.features_store import read_record
@@ -25,9 +36,10 @@ from wtal_core.store import write_sequences
 from wtal_core.video import frames
 
 SUFFIX = ".npy"
-MODULES = (clip, clip_image, windows, frames)
+MODULES = (
+    backends, clip, clip_image, clip_net, clip_tower, nets, openvino_net, windows, frames,
+)  # fmt: skip
 PACKAGES = ("torch", "open_clip_torch", "av")
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Job:
     weights: Path
     grid: SnippetGrid
     batch: int
+    backend: Backend
     cache: ItemCache
 
     def __str__(self) -> str:
@@ -59,19 +72,19 @@ def run(job: Job) -> Path:
 @torch.inference_mode()
 def encode(job: Job) -> np.ndarray:
     """Image embeddings (T, E) float16 of one video's snippets."""
-    model = network(job.weights)
+    net = network(job.weights, job.backend, job.batch)
     parts = []
-    for chosen in torch.from_numpy(windows.centre_frames(job.n_frames, job.grid)).split(job.batch):
-        rgb_BHWC = torch.from_numpy(frames.read_frames_at(job.frames, chosen.numpy()))
-        parts.append(clip_image.encode_images(model, rgb_BHWC.to(DEVICE)).cpu())
+    centres = torch.from_numpy(windows.centre_frames(job.n_frames, job.grid))
+    for chosen in centres.split(net.whole(job.batch)):
+        parts.append(net(torch.from_numpy(frames.read_frames_at(job.frames, chosen.numpy()))))
     return torch.cat(parts).half().numpy()
 
 
 @cache
-def network(weights: Path) -> Any:
-    """The model of a checkpoint; a process loads it once."""
+def network(weights: Path, backend: Backend, batch: int) -> nets.Net:
+    """The image tower of a checkpoint; a process loads it once."""
     tensors, meta = load_checkpoint(weights)
-    return clip.load_clip(meta["config"], tensors).to(DEVICE)
+    return clip_net.open_clip_images(meta["config"], tensors, backend, batch)
 
 
 def describe(job: Job) -> dict[str, Any]:
@@ -79,6 +92,7 @@ def describe(job: Job) -> dict[str, Any]:
     config = load_checkpoint(job.weights)[1]["config"]
     return {
         "encoder": "clip",
+        **job.backend.record,
         "model": config,
         "weights_sha256": hash_file(job.weights / WEIGHTS),
         "grid": job.grid.to_dict(),
@@ -107,13 +121,23 @@ def encode_videos(data: Path, params: ClipParams) -> None:
     record = read_json(data / "frames" / "record.json")
     grid = SnippetGrid(record["fps"], snippet.frames, snippet.stride)
     weights = data / params.weights
-    decisive = {
-        "grid": grid.to_dict(), "batch": params.batch, "weights": hash_file(weights / WEIGHTS),
+    backend = choose_backend(data, "clip")
+    decisive: dict[str, Any] = {
+        "grid": grid.to_dict(), "weights": hash_file(weights / WEIGHTS), **backend.record,
     }  # fmt: skip
-    cache = ItemCache("features_clip", code_version(*MODULES, packages=PACKAGES), decisive)
+    if nets.find_machine().cuda:  # where features depend on the batch, in their last digits
+        decisive["batch"] = params.batch
+    version = code_version(*MODULES, packages=(*PACKAGES, *backend.packages))
+    cache = ItemCache("features_clip", version, decisive)
     jobs = {
         name: Job(
-            data / "frames" / f"{name}.mkv", facts["frames"], weights, grid, params.batch, cache
+            data / "frames" / f"{name}.mkv",
+            facts["frames"],
+            weights,
+            grid,
+            params.batch,
+            backend,
+            cache,
         )
         for name, facts in record["videos"].items()
     }

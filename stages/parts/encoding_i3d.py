@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.parts.encoding_backend import choose_backend
 from wtal_core.annotations import SUBSETS, read_json, read_labels
 from wtal_core.atomic import fresh_folder
 from wtal_core.checkpoint import WEIGHTS, load_checkpoint
-from wtal_core.encoders import i3d, windows
+from wtal_core.encoders import (
+    backends,
+    i3d,
+    i3d_folded,
+    i3d_net,
+    nets,
+    openvino_net,
+    windows,
+)
+from wtal_core.encoders.backends import Backend
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.items import ItemCache, code_version, hash_file, map_items
@@ -25,10 +35,9 @@ from wtal_core.store import write_sequences
 from wtal_core.video import frames
 
 SUFFIX = ".npy"
-MODULES = (i3d, windows, frames)
+MODULES = (backends, i3d, i3d_folded, i3d_net, nets, openvino_net, windows, frames)
 PACKAGES = ("torch", "av")
 STREAMS = ("rgb", "flow")  # in the order of the columns
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class Job:
     grid: SnippetGrid
     crop: int
     batch: int
+    backend: Backend
     cache: ItemCache
 
     def __str__(self) -> str:
@@ -67,28 +77,31 @@ def encode(job: Job) -> np.ndarray:
     pictures = frames.iter_frames(job.frames)
     if job.stream == "flow":
         pictures = windows.flow_or_still(frames.iter_flow(job.flow), next(pictures))
-    model = network(job.weights)
-    batches = windows.snippet_batches(pictures, job.n_frames, job.grid, job.crop, job.batch)
-    feat_TD = torch.cat([model(clip.to(DEVICE)).cpu() for clip in batches]).half().numpy()
+    net = network(job.weights, (job.grid.window, job.crop, job.crop), job.backend, job.batch)
+    batch = net.whole(job.batch)
+    batches = windows.snippet_batches(pictures, job.n_frames, job.grid, job.crop, batch)
+    feat_TD = torch.cat([net(clips_BCFHW) for clips_BCFHW in batches]).half().numpy()
     if len(feat_TD) != job.grid.count(job.n_frames):
         raise WtalError(f"{job}: {len(feat_TD)} snippets do not fit {job.n_frames} frames")
     return feat_TD
 
 
 @cache
-def network(weights: Path) -> i3d.InceptionI3d:
+def network(weights: Path, sizes: i3d.Triple, backend: Backend, batch: int) -> nets.Net:
     """The network of a checkpoint; a process loads it once."""
     tensors, meta = load_checkpoint(weights)
-    return i3d.load_i3d(meta["width"], tensors).to(DEVICE)
+    return i3d_net.open_i3d(meta["width"], tensors, sizes, backend, batch)
 
 
-def make_jobs(data: Path, grid: SnippetGrid) -> dict[str, list[Job]]:
+def make_jobs(data: Path, grid: SnippetGrid, backend: Backend) -> dict[str, list[Job]]:
     """Video -> its jobs, one per stream. Raises WtalError when flow and frames do not match."""
     params = read_facts(data / "dataset.yaml", "i3d", I3dParams)
     crop = read_facts(data / "dataset.yaml", "video", VideoParams).crop
     weights = {"rgb": data / params.rgb, "flow": data / params.flow}
-    version = code_version(*MODULES, packages=PACKAGES)
-    shared = {"grid": grid.to_dict(), "crop": crop, "batch": params.batch}
+    version = code_version(*MODULES, packages=(*PACKAGES, *backend.packages))
+    shared = {"grid": grid.to_dict(), "crop": crop, **backend.record}
+    if nets.find_machine().cuda:  # where features depend on the batch, in their last digits
+        shared["batch"] = params.batch
     caches = {
         stream: ItemCache(
             "features_i3d", version, {**shared, "weights": hash_file(weights[stream] / WEIGHTS)}
@@ -103,7 +116,8 @@ def make_jobs(data: Path, grid: SnippetGrid) -> dict[str, list[Job]]:
         jobs[name] = [
             Job(
                 stream, data / "frames" / f"{name}.mkv", data / "flow" / f"{name}.mkv",
-                facts["frames"], weights[stream], grid, crop, params.batch, caches[stream],
+                facts["frames"], weights[stream], grid, crop, params.batch, backend,
+                caches[stream],
             )
             for stream in STREAMS
         ]  # fmt: skip
@@ -115,6 +129,7 @@ def describe(data: Path, jobs: list[Job], columns: list[int]) -> dict[str, Any]:
     made = read_json(data / "flow" / "record.json")
     return {
         "encoder": "i3d",
+        **jobs[0].backend.record,
         "streams": {
             job.stream: {
                 "columns": [sum(columns[:i]), sum(columns[: i + 1])],
@@ -136,7 +151,8 @@ def encode_videos(data: Path) -> None:
     """Encode DATA/frames and DATA/flow into DATA/i3d."""
     snippet = read_facts(data / "dataset.yaml", "snippet", SnippetParams)
     fps = read_json(data / "frames" / "record.json")["fps"]
-    jobs = make_jobs(data, SnippetGrid(fps, snippet.frames, snippet.stride))
+    grid = SnippetGrid(fps, snippet.frames, snippet.stride)
+    jobs = make_jobs(data, grid, choose_backend(data, "i3d"))
     flat = [job for streams in jobs.values() for job in streams]
     paths = iter(list(map_items(run, flat, "features_i3d")))
     feat = {name: [np.load(next(paths)) for _ in streams] for name, streams in jobs.items()}

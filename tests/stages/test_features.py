@@ -9,10 +9,10 @@ import torch
 
 from stages import features_clip, features_i3d
 from stages.parts import encoding_clip, encoding_i3d
-from wtal_core.checkpoint import save_checkpoint
-from wtal_core.encoders.clip import build_clip
+from wtal_core.checkpoint import load_checkpoint, save_checkpoint
+from wtal_core.encoders.clip import build_clip, load_clip
 from wtal_core.encoders.clip_image import encode_images
-from wtal_core.encoders.i3d import InceptionI3d
+from wtal_core.encoders.i3d import InceptionI3d, load_i3d
 from wtal_core.errors import WtalError
 from wtal_core.store import read_sequences
 from wtal_core.video.frames import read_flow, read_frames, write_flow, write_frames
@@ -87,7 +87,8 @@ def write_flow_record(data: Path, lengths: dict[str, int]) -> None:
 
 def i3d_row(data: Path, stream: str, pictures: np.ndarray) -> np.ndarray:
     """Features of one snippet, given its cropped pictures (F, 18, 18, C), by hand."""
-    model = encoding_i3d.network(data / "encoders" / f"i3d_{stream}")
+    tensors, meta = load_checkpoint(data / "encoders" / f"i3d_{stream}")
+    model = load_i3d(meta["width"], tensors)
     clip = torch.from_numpy(pictures.astype(np.float32) * 2 / 255 - 1).permute(3, 0, 1, 2)
     with torch.no_grad():
         return model(clip[None])[0].numpy()
@@ -133,7 +134,7 @@ def test_clip_features_lie_on_the_grid_of_i3d(data: Path) -> None:
         assert clip.lengths.tolist() == i3d.lengths.tolist()
         assert clip.attrs["grid"] == i3d.attrs["grid"]
     # Snippets of c start at 0, 3, 6; the middle of four frames is the third. b has one frame.
-    model = encoding_clip.network(data / "encoders" / "clip")
+    model = load_clip(CONFIG, load_checkpoint(data / "encoders" / "clip")[0])
     for name, centres in (("c", [2, 5, 8]), ("b", [0])):
         rgb = torch.from_numpy(read_frames(data / "frames" / f"{name}.mkv")[centres])
         expected = encode_images(model, rgb).numpy()

@@ -41,7 +41,7 @@ _LEAF = {
     "mean": "moving_mean",
     "variance": "moving_variance",
 }
-_BATCH_NORM_EPS = 1e-3
+BATCH_NORM_EPS = 1e-3
 Triple = tuple[int, int, int]
 
 
@@ -80,6 +80,7 @@ class InceptionI3d(nn.Module):
             )
             trunk[name] = mixed
             self.dim = mixed.out_channels
+        self.in_channels = in_channels
         self.trunk = nn.Sequential(trunk)
         self.dropout = nn.Dropout(dropout)
         self.Logits = None if classes is None else _LogitsLayer(self.dim, classes)
@@ -125,19 +126,18 @@ class Unit3d(nn.Module):
         super().__init__()
         self.conv_3d = nn.Conv3d(in_channels, out_channels, kernel, stride, bias=False)
         self.batch_norm = BatchNormNoScale(out_channels)
+        self.kernel, self.stride = (kernel,) * 3, (stride,) * 3
         nn.init.kaiming_normal_(self.conv_3d.weight, nonlinearity="relu")
         # Channels last is 1.5 to 3 times as fast on CPUs; loading weights keeps the layout.
         self.conv_3d.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, x_BCFHW: torch.Tensor) -> torch.Tensor:
         conv = self.conv_3d
-        before, after = same_padding(
-            _sizes(x_BCFHW), _triple(conv.kernel_size), _triple(conv.stride)
-        )
+        before, after = same_padding(_sizes(x_BCFHW), self.kernel, self.stride)
         if before == after:
             x_BCFHW = F.conv3d(x_BCFHW, conv.weight, None, conv.stride, before)
         else:
-            x_BCFHW = F.conv3d(_pad(x_BCFHW, before, after, 0.0), conv.weight, None, conv.stride)
+            x_BCFHW = F.conv3d(pad(x_BCFHW, before, after, 0.0), conv.weight, None, conv.stride)
         return F.relu(self.batch_norm(x_BCFHW), inplace=True)
 
 
@@ -165,7 +165,7 @@ class BatchNormNoScale(nn.Module):
             self.beta,
             self.training,
             self.momentum,
-            _BATCH_NORM_EPS,
+            BATCH_NORM_EPS,
         )
 
 
@@ -180,7 +180,7 @@ class SameMaxPool3d(nn.Module):
         before, after = same_padding(_sizes(x_BCFHW), self.kernel, self.stride)
         if before == after:
             return F.max_pool3d(x_BCFHW, self.kernel, self.stride, before)
-        return F.max_pool3d(_pad(x_BCFHW, before, after, float("-inf")), self.kernel, self.stride)
+        return F.max_pool3d(pad(x_BCFHW, before, after, float("-inf")), self.kernel, self.stride)
 
 
 class Mixed(nn.Module):
@@ -209,8 +209,12 @@ class Mixed(nn.Module):
         self.out_channels = one + wide_a + wide_b + pooled
 
     def forward(self, x_BCFHW: torch.Tensor) -> torch.Tensor:
-        branches = (self.Branch_0, self.Branch_1, self.Branch_2, self.Branch_3)
-        return torch.cat([branch(x_BCFHW) for branch in branches], dim=1)
+        return torch.cat([branch(x_BCFHW) for branch in self.branches], dim=1)
+
+    @property
+    def branches(self) -> tuple[nn.Sequential, ...]:
+        """In the order of their output channels."""
+        return self.Branch_0, self.Branch_1, self.Branch_2, self.Branch_3
 
 
 class _LogitsLayer(nn.Module):
@@ -262,7 +266,7 @@ def _branch(**layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(layers))
 
 
-def _pad(x_BCFHW: torch.Tensor, before: Triple, after: Triple, value: float) -> torch.Tensor:
+def pad(x_BCFHW: torch.Tensor, before: Triple, after: Triple, value: float) -> torch.Tensor:
     # F.pad counts from the last axis.
     padding = [cells for axis in (2, 1, 0) for cells in (before[axis], after[axis])]
     return F.pad(x_BCFHW, padding, value=value)

@@ -29,6 +29,7 @@ dataset: {{name: {name}}}
 video: {{fps: 25.0, short_side: 256, crop: 224}}
 snippet: {{frames: 16, stride: 16}}
 flow: {{method: tvl1, bound: 20.0}}  # dis is many times faster and not what I3D was trained on
+encoders: {{backend: auto, precision: auto}}
 i3d: {{rgb: encoders/i3d_rgb, flow: encoders/i3d_flow}}
 clip: {{weights: encoders/clip}}
 evaluation: {{protocol: {protocol}}}  # what those who use this package evaluate with

@@ -1,7 +1,30 @@
-"""Parameters of the encoders (`i3d`, `clip` of dataset.yaml) and of training small ones."""
+"""Parameters of encoders (`encoders`, `i3d`, `clip` of dataset.yaml), of training small ones."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
+
+BackendName = Literal["torch", "compile", "openvino"]
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class EncoderParams:
+    """Who computes the networks, and in which numbers; the features' store records both.
+
+    The defaults are the reference, and what a data set means that does not say: the same features
+    on every machine. `auto` is the fastest that this machine has, see `encoders.backends`.
+    """
+
+    backend: Literal["auto", "torch", "compile", "openvino"] = "torch"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+
+    def __post_init__(self) -> None:
+        for name, known in (("backend", BackendName), ("precision", Precision)):
+            if getattr(self, name) not in ("auto", *get_args(known)):
+                raise ValueError(
+                    f"encoders.{name} is one of auto, {', '.join(get_args(known))}, "
+                    f"got {getattr(self, name)!r}"
+                )
 
 
 @dataclass(frozen=True)
