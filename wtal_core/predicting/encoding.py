@@ -19,12 +19,14 @@ from wtal_core.annotations import read_json
 from wtal_core.checkpoint import load_checkpoint
 from wtal_core.encoders.clip import load_clip
 from wtal_core.encoders.clip_image import encode_images
-from wtal_core.encoders.i3d import load_i3d
+from wtal_core.encoders.i3d import InceptionI3d, load_i3d
 from wtal_core.errors import WtalError
+from wtal_core.predicting.ahead import Ahead, hired
+from wtal_core.predicting.flow_check import check_flow
 from wtal_core.predicting.settings import RunSettings
 from wtal_core.predicting.streaming import LiveFrames, stream_snippets
 from wtal_core.video.decode import probe
-from wtal_core.video.flow import identify, prepare
+from wtal_core.video.flow import prepare
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Follow = Callable[[float, float], object]  # seconds of video done, seconds in all (0: not known)
@@ -56,34 +58,38 @@ class Encoders:
         """
         check_flow(run)
         self.run, self.threads = run, threads
-        weights = run.weights
-        self._forward: dict[str, Forward] = {
-            "rgb": _i3d_forward(weights["i3d_rgb"]),
-            "flow": _i3d_forward(weights["i3d_flow"]),
-            "clip": _clip_forward(weights["clip"]),
-        }
+        streams = [_load_i3d(run.weights[name]) for name in ("i3d_rgb", "i3d_flow")]
+        check_columns(run, sum(model.dim for model in streams))
+        rgb, flow = map(_i3d_forward, streams)
+        clip = _clip_forward(run.weights["clip"])
+        self._forward: dict[str, Forward] = {"rgb": rgb, "flow": flow, "clip": clip}
         prepare(run.flow)
 
     def encode(self, source: Path, follow: Follow | None = None) -> Encoded:
         """Features of a video file, the same numbers as the stages'.
 
-        In memory are the pictures of `threads` + 1 batches of each network, whatever the length.
-        `follow` hears after each snippet how far the work is. Raises BadVideo for a file that
-        cannot be used, WtalError for one whose pictures are too small.
+        Decoding, flow and the networks work at the same time, with queues of bounded length
+        between them: in memory are the pictures of `threads` + 2 batches of each network, whatever
+        the video's length. `follow` hears after each snippet how far the work is. An error in any
+        part, or Ctrl+C, ends all parts: what is in work is finished, nothing new is begun.
+        Raises BadVideo for a file that cannot be used, WtalError for one whose pictures are too
+        small.
         """
         run, start = self.run, time.perf_counter()
         total_s = probe(source).duration_s
         frames = LiveFrames(source, run.video)
-        # One thread an operation, as in the stages' processes: sums keep their order.
-        with _one_thread_an_operation(), ThreadPoolExecutor(self.threads) as pool:
+        snippets = stream_snippets(frames, run.flow, run.grid, self.threads)
+        with (
+            _one_thread_an_operation(),
+            Ahead(snippets, run.i3d.batch) as ready,
+            hired(self.threads) as pool,
+        ):
             sizes = {"rgb": run.i3d.batch, "flow": run.i3d.batch, "clip": run.clip.batch}
             batches = {
                 name: _Batches(self._forward[name], sizes[name], pool, self.threads)
                 for name in sizes
             }
-            for number, snippet in enumerate(
-                stream_snippets(frames, run.flow, run.grid, self.threads)
-            ):
+            for number, snippet in enumerate(ready):
                 batches["rgb"].add(snippet.rgb)
                 batches["flow"].add(snippet.flow)
                 batches["clip"].add(snippet.centre)
@@ -114,6 +120,8 @@ class _Batches:
 
     def add(self, picture: np.ndarray) -> None:
         self.held.append(picture)
+        while self.running and self.running[0].done():  # an error is told when it happens
+            self._take()
         if len(self.held) == self.size:
             self._send()
 
@@ -135,25 +143,23 @@ class _Batches:
         self.done.append(self.running.popleft().result())
 
 
-def check_flow(run: RunSettings) -> None:
-    """Raise WtalError where the run's own flow was another."""
-    store = run.store("i3d")
-    if store is None or run.i3d.imported:
-        return
-    made = read_json(store / "zarr.json").get("attributes", {}).get("flow")
-    asked = identify(run.flow)
-    if made is not None and made != asked:
-        keys = sorted(key for key in {*made, *asked} if made.get(key) != asked.get(key))
+def check_columns(run: RunSettings, columns: int) -> None:
+    """Raise WtalError where CBP learnt from features of another width than the encoders give."""
+    learnt = read_json(run.checkpoint("cbp") / "meta.json")["meta"]["in_channels"]
+    if columns != learnt:
         raise WtalError(
-            f"{store}: the run's flow was another ({', '.join(keys)}) than `flow` of "
-            f"{run.data / 'dataset.yaml'} asks for now; put that back, or rerun `dvc repro`"
+            f"{run.checkpoint('cbp')}: trained on {learnt} columns of I3D features, but the "
+            f"encoders {run.weights['i3d_rgb']} and {run.weights['i3d_flow']} give {columns}; put "
+            "the encoders there that made those features"
         )
 
 
-def _i3d_forward(weights: Path) -> Forward:
+def _load_i3d(weights: Path) -> InceptionI3d:
     tensors, meta = load_checkpoint(weights)
-    model = load_i3d(meta["width"], tensors).to(DEVICE)
+    return load_i3d(meta["width"], tensors).to(DEVICE)
 
+
+def _i3d_forward(model: InceptionI3d) -> Forward:
     @torch.inference_mode()
     def forward(clips_BFHWC: np.ndarray) -> np.ndarray:
         clips = torch.from_numpy(clips_BFHWC).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
@@ -180,6 +186,7 @@ def _to_half(feat_BD: torch.Tensor) -> np.ndarray:
 
 @contextmanager
 def _one_thread_an_operation() -> Iterator[None]:
+    """As in the stages' processes, so that sums keep their order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -5,9 +5,10 @@ frames there are is known only at the end, so nothing here asks before.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import tee
+from itertools import chain, tee
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +17,13 @@ import numpy as np
 from wtal_core.encoders.windows import flow_or_still, snippet_windows
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
+from wtal_core.predicting.ahead import Ahead
 from wtal_core.schema.video import FlowParams, VideoParams
 from wtal_core.video.decode import DecodedFrame, Tally, decode
 from wtal_core.video.flow import iter_flow
 from wtal_core.video.resample import resample, resize, resize_to
 
+_FRAMES_AHEAD = 8  # decoded before flow asks: decoding is the quicker one
 _ENDLESS = sys.maxsize // 2**16  # frames: more than any video has
 
 
@@ -77,25 +80,33 @@ def stream_snippets(
 ) -> Iterator[Snippet]:
     """The snippets of a video in order, `grid.count(frames)` of them.
 
-    In memory are the frames of a window or two, and of the pairs that `threads` work on.
+    Decoding goes on in a thread of its own and flow in `threads` more, while a snippet is looked
+    at. In memory are the frames of a window or two, those of the pairs in work, and a few decoded
+    ahead. When the generator is closed, all threads are gone.
     """
-    for_rgb, for_flow, for_centre = tee(frames, 3)
-    rgb = live_windows(for_rgb, frames, grid)
-    motion = live_windows(flow_fields(for_flow, flow, threads), frames, grid)
-    centres = live_centres(for_centre, frames, grid)
-    # RGB comes first: it reads the frames that the other two find waiting
-    for pictures in zip(rgb, motion, centres, strict=True):
-        yield Snippet(*pictures)
+    with ExitStack() as open_until_then:
+        decoded = open_until_then.enter_context(Ahead(iter(frames), _FRAMES_AHEAD))
+        for_rgb, for_flow, for_centre = tee(decoded, 3)
+        fields = open_until_then.enter_context(closing(flow_fields(for_flow, flow, threads)))
+        rgb = live_windows(for_rgb, frames, grid)
+        motion = live_windows(fields, frames, grid)
+        centres = live_centres(for_centre, frames, grid)
+        # RGB comes first: it reads the frames that the other two find waiting
+        for pictures in zip(rgb, motion, centres, strict=True):
+            yield Snippet(*pictures)
 
 
 def flow_fields(
     frames: Iterator[np.ndarray], params: FlowParams, threads: int
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """Quantised flow (H, W, 2) uint8 of each frame to the next; no motion for a single frame."""
-    first, rest = tee(frames, 2)
-    still = next(first)
-    del first  # or it would hold every frame from here on
-    yield from flow_or_still(iter_flow(rest, params, threads), still)
+    still = next(frames)
+    # not with tee: in some versions of Python it would hold every frame from here on
+    fields = iter_flow(chain([still], frames), params, threads)
+    try:
+        yield from flow_or_still(fields, still)
+    finally:
+        fields.close()
 
 
 def live_windows(

@@ -1,7 +1,7 @@
 """Optical flow between two frames, and its 8-bit form."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
@@ -58,7 +58,7 @@ def compute_flow(gray_prev: np.ndarray, gray_next: np.ndarray, params: FlowParam
 
 def iter_flow(
     frames: Iterable[np.ndarray], params: FlowParams, threads: int = 1
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """Quantised flow (H, W, 2) uint8 from each of F frames (H, W, 3) to the next: F - 1 fields.
 
     `threads` pairs are worked on at once; the fields and their order do not depend on it, and
@@ -72,7 +72,8 @@ def iter_flow(
         for pair in _pairs(frames):
             yield _field(*pair, params)
         return
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         waiting: deque[Future[np.ndarray]] = deque()
         for pair in _pairs(frames):
             waiting.append(pool.submit(_field, *pair, params))
@@ -80,6 +81,9 @@ def iter_flow(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        # who stops early does not wait for pairs that nobody has begun
+        pool.shutdown(cancel_futures=True)
 
 
 def on_gpu(params: FlowParams) -> bool:

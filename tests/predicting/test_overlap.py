@@ -1,0 +1,141 @@
+"""Decoding, flow and networks at the same time: what ends one ends all, and memory is bounded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.predicting.tiny_trained import ROOT, make_trained
+from tests.video.films import picture, write_film
+from wtal_core.predicting import streaming
+from wtal_core.predicting.encoding import Encoders
+from wtal_core.predicting.settings import read_settings
+from wtal_core.video.decode import DecodedFrame
+
+N_FRAMES = 600  # 24 s: 79 snippets
+
+
+@pytest.fixture
+def encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Encoders:
+    monkeypatch.setenv("WTAL_ITEM_CACHE", str(tmp_path / "cache"))
+    return Encoders(read_settings(make_trained(tmp_path), "r1", tmp_path / "params.yaml"), 2)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = [picture(i, 46, 62) for i in range(50)] * (N_FRAMES // 50)
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", pictures, preset="ultrafast")
+
+
+def fails_after(calls: int, real: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    left = iter(range(calls))
+
+    def forward(pictures: np.ndarray) -> np.ndarray:
+        if next(left, None) is None:
+            raise MemoryError("a part fails")
+        return real(pictures)
+
+    return forward
+
+
+def break_decoding(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
+    real = streaming.decode
+
+    def decode(*given: object) -> Iterator[DecodedFrame]:
+        for number, frame in enumerate(real(*given)):  # type: ignore[arg-type]
+            if number == 200:
+                raise MemoryError("a part fails")
+            yield frame
+
+    monkeypatch.setattr(streaming, "decode", decode)
+
+
+def break_flow(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
+    real, left = streaming.iter_flow, iter(range(150))
+
+    def pictures(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for frame in frames:
+            # the pool's own thread meets this one: two sizes have no flow between them
+            yield frame if next(left, None) is not None else frame[:-1]
+
+    monkeypatch.setattr(streaming, "iter_flow", lambda frames, *more: real(pictures(frames), *more))
+
+
+def break_network(name: str) -> Callable[[pytest.MonkeyPatch, Encoders], None]:
+    def break_it(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
+        monkeypatch.setitem(encoders._forward, name, fails_after(2, encoders._forward[name]))
+
+    return break_it
+
+
+PARTS = {
+    "decoding": break_decoding,
+    "flow": break_flow,
+    "I3D on RGB": break_network("rgb"),
+    "I3D on flow": break_network("flow"),
+    "CLIP": break_network("clip"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_error_in_one_part_ends_all(
+    encoders: Encoders, film: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    before, told = threading.active_count(), []
+    PARTS[part](monkeypatch, encoders)
+    with pytest.raises((MemoryError, ValueError), match=r"a part fails|want two \(H, W\) pictures"):
+        encoders.encode(film, lambda *at: told.append(at))
+    assert threading.active_count() == before
+    assert len(told) < 70  # it did not go on to the end
+
+
+@pytest.mark.parametrize("moment", [0.3, 3.0])
+def test_ctrl_c_ends_all_parts_soon(encoders: Encoders, film: Path, moment: float) -> None:
+    """At the first and at a later snippet, while the main thread waits for others."""
+    before = threading.active_count()
+    real = encoders._forward["rgb"]
+    ended: list[float] = []
+
+    def slow(pictures: np.ndarray) -> np.ndarray:
+        time.sleep(0.05)
+        return real(pictures)
+
+    def interrupt(done_s: float, _: float) -> None:
+        if done_s > moment and not ended:
+            ended.append(time.monotonic())
+            threading.Timer(
+                0.02, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+            ).start()
+
+    encoders._forward["rgb"] = slow  # 27 batches of it take 0.7 s in two threads
+    with pytest.raises(KeyboardInterrupt):
+        encoders.encode(film, interrupt)
+    assert time.monotonic() - ended[0] < 0.5
+    assert threading.active_count() == before
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_from_3_to_30_minutes(tmp_path: Path) -> None:
+    """The process's peak, with what libraries take, on the one pass and on the stages' way."""
+    make_trained(tmp_path)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "WTAL_ITEM_CACHE": str(tmp_path / "cache")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.predicting.long_film", str(tmp_path)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["frames"] == [900, 9000]
+    pictures_mb = 9000 * 48 * 64 * 3 / 1e6
+    assert pictures_mb > 80
+    for way in ("one pass", "stages"):
+        short_mb, long_mb = found[way]
+        assert long_mb - short_mb < 0.15 * pictures_mb, found
