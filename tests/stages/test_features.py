@@ -157,10 +157,47 @@ def test_the_stores_say_what_made_them(data: Path) -> None:
     assert rgb["weights_sha256"] != flow["weights_sha256"]
     clip = read_sequences(data / "clip" / "test.zarr").attrs
     assert clip["model"] == CONFIG
+    for attrs in (i3d, clip):
+        assert (attrs["backend"], attrs["precision"]) == ("torch", "fp32")
     assert clip["normalised"] is False
     for folder, digest in (("i3d_flow", flow["weights_sha256"]), ("clip", clip["weights_sha256"])):
         meta = json.loads((data / "encoders" / folder / "meta.json").read_text())
         assert digest == meta["sha256"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_another_precision_makes_other_features(data: Path) -> None:
+    features_i3d.main(data)
+    features_clip.main(data)
+    facts = (data / "dataset.yaml").read_text()
+    (data / "dataset.yaml").write_text(f"{facts}encoders: {{backend: torch, precision: bf16}}\n")
+    before = {kind: read_sequences(data / kind / "test.zarr") for kind in ("i3d", "clip")}
+    features_i3d.main(data)
+    features_clip.main(data)
+    for kind, old in before.items():
+        new = read_sequences(data / kind / "test.zarr")
+        assert (new.attrs["backend"], new.attrs["precision"]) == ("torch", "bf16")
+        assert old.attrs | {"precision": "bf16"} == new.attrs
+        for name in ("b", "c"):
+            one, other = old.of(name)["feat"], new.of(name)["feat"]
+            assert (one != other).any()
+            np.testing.assert_allclose(one, other, rtol=0.1, atol=0.05)
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_equal_bytes_whatever_the_batch(
+    data: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = f"{YAML}encoders: {{backend: torch, precision: {precision}}}\n"
+    made = []
+    for number, batch in enumerate((2, 1, 5)):
+        monkeypatch.setenv("WTAL_ITEM_CACHE", str(data.parent / f"cache{number}"))
+        (data / "dataset.yaml").write_text(facts.replace("batch: 2", f"batch: {batch}"))
+        features_i3d.main(data)
+        features_clip.main(data)
+        made.append(contents(data / "i3d") | contents(data / "clip"))
+    assert made[0] == made[1] == made[2]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
