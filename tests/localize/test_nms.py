@@ -85,7 +85,7 @@ def test_compiled_and_plain_agree_on_few(
     seg_N2 = np.array([[s, s + n] for s, n, _ in rows], dtype=float)
     score_N = np.array([v / 5 for *_, v in rows])
     before = score_N.copy()
-    for min_ in (0.0, min_score, -1.0):
+    for min_ in (0.0, min_score):
         plain = pick_plainly(seg_N2, score_N, sigma, min_, top)
         ours = pick_compiled(seg_N2, score_N, sigma, min_, min(top, len(rows)))
         assert ours[0].tolist() == plain[0].tolist()
@@ -105,6 +105,18 @@ def test_compiled_and_plain_agree_on_many(mean_s: float, top: int | None) -> Non
     np.testing.assert_array_equal(kept, plain[0])
     np.testing.assert_allclose(score, plain[1], rtol=0, atol=1e-12)
     assert np.all(np.diff(score) <= 0)
+
+
+def test_scores_below_zero_rise_and_are_kept_when_asked_for() -> None:
+    n = MANY + 1
+    score_N = np.full(n, -0.5)
+    score_N[n - 1] = 0.25
+    seg_N2 = np.stack([np.arange(n) * 2.0, np.arange(n) * 2.0 + 1], axis=1)
+    seg_N2[n - 2] = seg_N2[n - 1]  # the best one lifts this one, whose score is below zero
+    kept, score = soft_nms(seg_N2, score_N, 0.5, min_score=-1)
+    assert kept[:3].tolist() == [n - 1, n - 2, 0]
+    np.testing.assert_allclose(score[:3], [0.25, -0.5 * math.exp(-2), -0.5])
+    assert soft_nms(seg_N2, score_N, 0.5)[0].tolist() == [n - 1]
 
 
 def test_numba_is_loaded_for_many_segments_alone(monkeypatch: pytest.MonkeyPatch) -> None:

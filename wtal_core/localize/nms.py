@@ -25,7 +25,8 @@ def soft_nms(
     kept segments, which is exact because a pick depends on earlier ones only, or below `min_score`.
     """
     n_keep = len(score_N) if top is None else min(top, len(score_N))
-    way = pick_compiled if len(score_N) >= MANY else pick_plainly
+    # A score below zero would rise, and the compiled way counts on falling ones.
+    way = pick_compiled if len(score_N) >= MANY and min_score >= 0 else pick_plainly
     return way(seg_N2, score_N, sigma, min_score, n_keep)
 
 
@@ -50,7 +51,7 @@ def pick_plainly(
 def pick_compiled(
     seg_N2: Floats, score_N: Floats, sigma: float, min_score: float, n_keep: int
 ) -> tuple[NDArray[np.intp], Floats]:
-    """`soft_nms` in numba. Its exp may differ from numpy's in the last bit."""
+    """`soft_nms` in numba, `min_score` >= 0. Its exp may differ from numpy's in the last bit."""
     from wtal_core.localize.nms_kernel import pick  # loads numba: only who needs it waits for it
 
     start_N, end_N = np.array(seg_N2, dtype=np.float64).T.copy()

@@ -1,9 +1,10 @@
-"""Gaussian soft-NMS in numba: one sweep lowers what overlaps the last pick and finds the next one.
+"""Gaussian soft-NMS in numba, where a score is lowered only once it matters.
 
 Compiled on first use, some two seconds, and kept in the folder of compiled code.
 """
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -20,33 +21,77 @@ _FOLDER.mkdir(exist_ok=True)
 numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
 
 
-@numba.njit(nogil=True, error_model="numpy", cache=True)
+_COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": True}
+
+
+@numba.njit(**_COMPILED)
 def pick(
     start_N: Floats, end_N: Floats, left_N: Floats, sigma: float, min_score: float,
     kept_K: Indices, score_K: Floats,
 ) -> int:  # fmt: skip
-    """Write up to K picks and their scores, best first; their number.
+    """Write up to K picks and their scores, best first; their number. Stops below `min_score` >= 0.
 
-    left_N: the scores, which are lowered in place. A pick stops at `min_score`. The operations are
-    those of nms.py on each pair that overlaps, in their order; on others they would change nothing.
+    left_N: the scores, which are lowered in place. Since they only fall, a score that does not know
+    the latest picks yet is a bound: it is brought up to date when it comes to the top of a heap,
+    and the many that never do cost nothing. Each score meets the picks in their order, with the
+    operations of nms.py, so that it comes out the same; pairs that do not overlap are left out.
     """
-    best = int(np.argmax(left_N))  # the first of equals
-    for k in range(len(kept_K)):
-        if left_N[best] < min_score:
-            return k
-        kept_K[k] = best
-        score_K[k] = left_N[best]
+    size = len(left_N)
+    heap_N = np.arange(size)
+    known_N = np.zeros(size, np.intp)  # picks that a score has met
+    start_K, end_K = np.empty(len(kept_K)), np.empty(len(kept_K))
+    for place in range(size // 2 - 1, -1, -1):
+        _sink(heap_N, left_N, place, size)
+    count = 0
+    while size and count < len(kept_K):
+        best = heap_N[0]
+        value = left_N[best]
+        if value < min_score:
+            break
+        # once below the next one it need not be known any better
+        rest = max(left_N[heap_N[min(1, size - 1)]], left_N[heap_N[min(2, size - 1)]])
+        if size == 1:
+            rest = -np.inf
         start, end = start_N[best], end_N[best]
-        length = end - start
-        left_N[best] = -np.inf
-        best, most = 0, -np.inf
-        for i in range(len(left_N)):
-            value = left_N[i]
-            shared = min(end, end_N[i]) - max(start, start_N[i])
-            if shared > 0 and value > -np.inf:
-                tiou = shared / (length + (end_N[i] - start_N[i]) - shared)
+        k = known_N[best]
+        while k < count and value >= rest:
+            shared = min(end_K[k], end) - max(start_K[k], start)
+            if shared > 0:
+                tiou = shared / ((end_K[k] - start_K[k]) + (end - start) - shared)
                 value *= math.exp(-(tiou * tiou) / sigma)
-                left_N[i] = value
-            if value > most:  # the first of equals
-                best, most = i, value
-    return len(kept_K)
+            k += 1
+        known_N[best] = k
+        if value < left_N[best]:
+            left_N[best] = value
+        else:
+            kept_K[count], score_K[count] = best, value
+            start_K[count], end_K[count] = start, end
+            count += 1
+            size -= 1
+            heap_N[0] = heap_N[size]
+        _sink(heap_N, left_N, 0, size)
+    return count
+
+
+@numba.njit(**_COMPILED)
+def _sink(heap_N: Indices, left_N: Floats, place: int, size: int) -> None:
+    """Let what stands at a place of the heap fall until nothing better is below it.
+
+    The better has the higher score; of equals it is the one that comes first in the input.
+    """
+    mine = heap_N[place]
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        if child + 1 < size and _better(heap_N[child + 1], heap_N[child], left_N):
+            child += 1
+        if not _better(heap_N[child], mine, left_N):
+            break
+        heap_N[place] = heap_N[child]
+        place = child
+    heap_N[place] = mine
+
+
+@numba.njit(**_COMPILED)
+def _better(a: int, b: int, left_N: Floats) -> bool:
+    higher: bool = left_N[a] > left_N[b] or (left_N[a] == left_N[b] and a < b)
+    return higher
