@@ -163,9 +163,11 @@ class TestDvc:
         assert (found.level, said in found.text) == ("error", True)
         assert f"git checkout {path}" in found.remedy
 
-    def test_lost_results(self, repository: Path) -> None:
+    @pytest.mark.parametrize("lock", ["dvc.lock", "fustal/dvc.lock", "fustal/rounds/dvc.lock"])
+    def test_lost_results(self, repository: Path, lock: str) -> None:
         cache = repository / "cache"
-        (repository / "dvc.lock").write_text(self.WHOLE)
+        (repository / lock).parent.mkdir(parents=True, exist_ok=True)
+        (repository / lock).write_text(self.WHOLE)
         (found,) = look_at_dvc(repository, cache)
         assert "1 results are neither here nor in" in found.text
         assert "a.txt (one)" in found.text

@@ -30,8 +30,8 @@ def look_at_dvc(repository: Path, cache: Path) -> Iterator[Finding]:
             "clone with git; or `dvc config core.no_scm true` and use `dvc repro` alone",
         )  # fmt: skip
     yield from check_rwlock(repository / ".dvc" / "tmp" / "rwlock")
-    locks = [repository / "dvc.lock", *sorted(repository.glob("data/*/dvc.lock"))]
-    for lock in locks:
+    others = [*repository.glob("data/*/dvc.lock"), *repository.glob("fustal/**/dvc.lock")]
+    for lock in (repository / "dvc.lock", *sorted(others)):
         if lock.exists():
             stages, trouble = read_lock(lock)
             yield from trouble
