@@ -1,32 +1,31 @@
 """Features and segments of one film, against the functions of the stages one after the other."""
 
 import json
+import shutil
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 
+from stages.parts import encoding_clip, encoding_i3d
 from stages.parts.trained import load_localizer, load_predictor
 from tests.predicting.tiny_trained import D, E, make_trained, write_stores
 from tests.video.films import picture, write_film
-from wtal_core.checkpoint import load_checkpoint
-from wtal_core.encoders.clip import load_clip
-from wtal_core.encoders.clip_image import encode_images
-from wtal_core.encoders.i3d import load_i3d
-from wtal_core.encoders.windows import centre_frames, flow_or_still, snippet_batches
+from wtal_core.encoders.backends import Backend
+from wtal_core.encoders.nets import REFERENCE
 from wtal_core.errors import WtalError
-from wtal_core.predicting.encoding import Encoders
+from wtal_core.items import ItemCache
+from wtal_core.predicting.encoding import Encoders, backend_of
 from wtal_core.predicting.localizing import fix_share
 from wtal_core.predicting.settings import RunSettings, read_settings
 from wtal_core.store import write_sequences
 from wtal_core.video.extract import extract_frames
 from wtal_core.video.flow import iter_flow
-from wtal_core.video.frames import read_frames
+from wtal_core.video.frames import iter_frames, write_flow
 
 FILMS = {"one frame": 1, "one window": 12, "batches and a rest": 70}  # frames at 25/s
 DIMS = dict.fromkeys(("cbp", "vlp", "final"), ("T", "C"))
@@ -44,27 +43,27 @@ def film_of(folder: Path, n_frames: int) -> Path:
     return write_film(folder / "film.mp4", [picture(i, 46, 62) for i in range(n_frames)])
 
 
-@torch.inference_mode()
-def encode_as_stages(film: Path, run: RunSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Frames on disk, all of them in memory, then flow, then one network after the other."""
-    stored = film.with_suffix(".stored.mkv")
+def encode_as_stages(
+    film: Path, run: RunSettings, backend: Backend = REFERENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and flow on disk, then one network after the other: what the stages call."""
+    stored, fields = film.with_suffix(".stored.mkv"), film.with_suffix(".flow.mkv")
     n = extract_frames(film, stored, run.video).frames
-    frames = read_frames(stored)
-    streams: dict[str, Iterable[np.ndarray]] = {
-        "i3d_rgb": frames,
-        "i3d_flow": list(flow_or_still(iter_flow(frames, run.flow), frames[0])),
-    }
-    columns = []
-    for name, pictures in streams.items():
-        tensors, meta = load_checkpoint(run.weights[name])
-        model = load_i3d(meta["width"], tensors)
-        batches = snippet_batches(pictures, n, run.grid, run.video.crop, run.i3d.batch)
-        columns.append(torch.cat([model(batch) for batch in batches]).half().numpy())
-    tensors, meta = load_checkpoint(run.weights["clip"])
-    clip: Any = load_clip(meta["config"], tensors)
-    rgb = torch.from_numpy(frames[centre_frames(n, run.grid)])
-    rows = torch.cat([encode_images(clip, part) for part in rgb.split(run.clip.batch)])
-    return np.concatenate(columns, axis=1), rows.half().numpy()
+    write_flow(fields, iter_flow(iter_frames(stored), run.flow))
+    cache = ItemCache("none", "0", {})
+    streams = [
+        encoding_i3d.encode(
+            encoding_i3d.Job(
+                stream, stored, fields, n, run.weights[f"i3d_{stream}"], run.grid,
+                run.video.crop, run.i3d.batch, backend, cache,
+            )
+        )
+        for stream in ("rgb", "flow")
+    ]  # fmt: skip
+    clip = encoding_clip.Job(
+        stored, n, run.weights["clip"], run.grid, run.clip.batch, REFERENCE, cache
+    )
+    return np.concatenate(streams, axis=1), encoding_clip.encode(clip)
 
 
 @pytest.mark.parametrize("n_frames", FILMS.values(), ids=FILMS)
@@ -83,6 +82,31 @@ def test_features_are_those_of_the_stages(
     assert found.frames == round(found.duration_s * 20)
     assert (found.width, found.height, found.broken) == (46, 34, 0)
     assert found.work_s > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_backend_is_that_of_the_runs_features(
+    run: RunSettings, tmp_path: Path, precision: Literal["fp32", "bf16"]
+) -> None:
+    write_stores(run.data, backend="torch", precision=precision)
+    backend = Backend("torch", precision)
+    assert backend_of(run, "i3d") == backend
+    assert backend_of(run, "clip") == REFERENCE
+    film = film_of(tmp_path, 40)
+    i3d_TD, _ = encode_as_stages(film, run, backend)
+    np.testing.assert_array_equal(Encoders(run, 2).encode(film).i3d_TD, i3d_TD)
+    other_TD, _ = encode_as_stages(film, run, Backend("torch", "bf16"))
+    assert np.array_equal(i3d_TD, other_TD) == (precision == "bf16")
+
+
+def test_without_features_of_its_own_it_is_what_the_facts_ask_for(run: RunSettings) -> None:
+    shutil.rmtree(run.data / "clip" / "test.zarr")
+    facts = run.data / "dataset.yaml"
+    facts.write_text(facts.read_text() + "encoders: {backend: torch, precision: bf16}\n")
+    assert backend_of(run, "clip") == Backend("torch", "bf16")
+    assert backend_of(run, "i3d") == REFERENCE
+    imported = replace(run, i3d=replace(run.i3d, imported="theirs", sha256="0" * 64))
+    assert backend_of(imported, "i3d") == Backend("torch", "bf16")
 
 
 def test_progress_is_told_after_each_snippet(run: RunSettings, tmp_path: Path) -> None:

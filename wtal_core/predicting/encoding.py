@@ -10,25 +10,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from wtal_core.annotations import read_json
 from wtal_core.checkpoint import load_checkpoint
-from wtal_core.encoders.clip import load_clip
-from wtal_core.encoders.clip_image import encode_images
-from wtal_core.encoders.i3d import InceptionI3d, load_i3d
+from wtal_core.encoders.backends import Backend, resolve
+from wtal_core.encoders.clip_net import open_clip_images
+from wtal_core.encoders.i3d_net import open_i3d
+from wtal_core.encoders.nets import Net, find_machine
 from wtal_core.errors import WtalError
+from wtal_core.params import read_facts
 from wtal_core.predicting.ahead import Ahead, hired
 from wtal_core.predicting.flow_check import check_flow
 from wtal_core.predicting.settings import RunSettings
 from wtal_core.predicting.streaming import LiveFrames, stream_snippets
+from wtal_core.schema.encoders import EncoderParams
 from wtal_core.video.decode import probe
 from wtal_core.video.flow import prepare
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 Follow = Callable[[float, float], object]  # seconds of video done, seconds in all (0: not known)
 Forward = Callable[[np.ndarray], np.ndarray]
 
@@ -58,18 +59,19 @@ class Encoders:
         """
         check_flow(run)
         self.run, self.threads = run, threads
-        streams = [_load_i3d(run.weights[name]) for name in ("i3d_rgb", "i3d_flow")]
-        check_columns(run, sum(model.dim for model in streams))
-        rgb, flow = map(_i3d_forward, streams)
-        clip = _clip_forward(run.weights["clip"])
-        self._forward: dict[str, Forward] = {"rgb": rgb, "flow": flow, "clip": clip}
+        self.nets = open_nets(run, threads)
+        self._forward: dict[str, Forward] = {
+            "rgb": _i3d_forward(self.nets["rgb"]),
+            "flow": _i3d_forward(self.nets["flow"]),
+            "clip": _clip_forward(self.nets["clip"]),
+        }
         prepare(run.flow)
 
     def encode(self, source: Path, follow: Follow | None = None) -> Encoded:
         """Features of a video file, the same numbers as the stages'.
 
         Decoding, flow and the networks work at the same time, with queues of bounded length
-        between them: in memory are the pictures of `threads` + 2 batches of each network, whatever
+        between them: in memory are the pictures of `threads` + 3 batches of each network, whatever
         the video's length. `follow` hears after each snippet how far the work is. An error in any
         part, or Ctrl+C, ends all parts: what is in work is finished, nothing new is begun.
         Raises BadVideo for a file that cannot be used, WtalError for one whose pictures are too
@@ -81,13 +83,12 @@ class Encoders:
         snippets = stream_snippets(frames, run.flow, run.grid, self.threads)
         with (
             _one_thread_an_operation(),
-            Ahead(snippets, run.i3d.batch) as ready,
+            Ahead(snippets, 2 * self.nets["rgb"].rows) as ready,
             hired(self.threads) as pool,
         ):
-            sizes = {"rgb": run.i3d.batch, "flow": run.i3d.batch, "clip": run.clip.batch}
             batches = {
-                name: _Batches(self._forward[name], sizes[name], pool, self.threads)
-                for name in sizes
+                name: _Batches(self._forward[name], net.rows, pool, self.threads)
+                for name, net in self.nets.items()
             }
             for number, snippet in enumerate(ready):
                 batches["rgb"].add(snippet.rgb)
@@ -154,33 +155,50 @@ def check_columns(run: RunSettings, columns: int) -> None:
         )
 
 
-def _load_i3d(weights: Path) -> InceptionI3d:
-    tensors, meta = load_checkpoint(weights)
-    return load_i3d(meta["width"], tensors).to(DEVICE)
+def backend_of(run: RunSettings, kind: str) -> Backend:
+    """What made the run's own features of one kind, i3d or clip, whatever dataset.yaml says now.
+
+    Where no store says it (other people's features), what `encoders` stands for on this machine.
+    """
+    imported = run.i3d.imported if kind == "i3d" else run.clip.imported
+    store = run.store(kind)
+    if store is not None and not imported:
+        return Backend.of_record(read_json(store / "zarr.json").get("attributes", {}))
+    asked = read_facts(run.data / "dataset.yaml", "encoders", EncoderParams, optional=True)
+    return resolve(asked, find_machine())
 
 
-def _i3d_forward(model: InceptionI3d) -> Forward:
-    @torch.inference_mode()
+def open_nets(run: RunSettings, threads: int) -> dict[str, Net]:
+    """The three networks, by the backends of the run's features, for so many threads.
+
+    Raises WtalError for weights or a machine that do not fit.
+    """
+    backend, found = backend_of(run, "i3d"), {}
+    for name in ("rgb", "flow"):
+        tensors, meta = load_checkpoint(run.weights[f"i3d_{name}"])
+        sizes = (run.grid.window, run.video.crop, run.video.crop)
+        found[name] = open_i3d(meta["width"], tensors, sizes, backend, run.i3d.batch, threads)
+    check_columns(run, sum(net.dim for net in found.values()))
+    tensors, meta = load_checkpoint(run.weights["clip"])
+    backend = backend_of(run, "clip")
+    found["clip"] = open_clip_images(meta["config"], tensors, backend, run.clip.batch, threads)
+    return found
+
+
+def _i3d_forward(net: Net) -> Forward:
     def forward(clips_BFHWC: np.ndarray) -> np.ndarray:
         clips = torch.from_numpy(clips_BFHWC).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-        return _to_half(model(clips.to(DEVICE)))
+        return _to_half(net(clips))
 
     return forward
 
 
-def _clip_forward(weights: Path) -> Forward:
-    tensors, meta = load_checkpoint(weights)
-    model: Any = load_clip(meta["config"], tensors).to(DEVICE)
-
-    @torch.inference_mode()
-    def forward(rgb_BHWC: np.ndarray) -> np.ndarray:
-        return _to_half(encode_images(model, torch.from_numpy(rgb_BHWC).to(DEVICE)))
-
-    return forward
+def _clip_forward(net: Net) -> Forward:
+    return lambda rgb_BHWC: _to_half(net(torch.from_numpy(rgb_BHWC)))
 
 
 def _to_half(feat_BD: torch.Tensor) -> np.ndarray:
-    rows: np.ndarray = feat_BD.cpu().half().numpy()
+    rows: np.ndarray = feat_BD.half().numpy()
     return rows
 
 
