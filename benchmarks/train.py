@@ -1,9 +1,10 @@
 """Seconds a training step and peak memory, beside a plain loop (benchmarks/plain.py).
 
 python -m benchmarks.train [--batch 64] [--length 1000] [--lengths equal] [--device cpu|cuda]
-[--threads N] writes benchmarks/results/train_<device>.json and .md. Features, weights and labels
-are random; the sizes are those of params.yaml and of CLIP ViT-B/16. Every measurement has a process
-of its own, for the sake of its peak memory, and the ways to train take turns.
+[--threads N] writes benchmarks/results/train_<device>.json, .md and .svg. Features, weights and
+labels are random; the sizes are those of params.yaml and of CLIP ViT-B/16. Every measurement has a
+process of its own, for the sake of its peak memory, and the ways to train take turns. With
+`--batch 16 --threads 1`, as the recorded figures have it, it takes half an hour.
 """
 
 import argparse
@@ -21,8 +22,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.harness import RESULTS, write
 from benchmarks.limits import measure_limits
 from benchmarks.plain import FullContext, train_plainly, with_plain_attention
+from benchmarks.train_rows import compare
 from wtal_core.branches.cbp import CBP
 from wtal_core.branches.vlp import VLP
 from wtal_core.encoders.clip import PromptedText, build_clip
@@ -72,13 +75,17 @@ def main(
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--smoke", action="store_true", help="does it run? seconds, no figures")
     parser.add_argument("--toy", action="store_true", help="small networks")
     parser.add_argument("--one", help="a single case as JSON; prints its result")
     given = parser.parse_args(argv)
     if given.one:
         print(json.dumps(measure(Case(**json.loads(given.one)))))
         return
+    if given.smoke:
+        given.toy, given.batch, given.length, given.classes, given.threads = True, 4, 50, [3], 1
+        run = measure
     cases = [
         Case(
             branch, classes, lengths, way,
@@ -99,13 +106,11 @@ def main(
             if case not in best or found[clock] < best[case][clock]:
                 best[case] = found
     rows = [asdict(case) | best[case] for case in cases]
-    given.out.mkdir(parents=True, exist_ok=True)
-    target = given.out / f"train_{given.device}"
     torch.set_num_threads(given.threads)
-    limits = measure_limits(given.device)
+    limits = measure_limits(given.device, repeats=1 if given.smoke else 5)
     written = {"limits": limits, "rows": rows}
-    target.with_suffix(".json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(describe(rows, given.repeats, limits), encoding="utf-8")
+    page = describe(rows, given.repeats, limits)
+    write(given.out, f"train_{given.device}", written, compare(rows, clock), page)
 
 
 def run_apart(case: Case) -> dict[str, Any]:
@@ -228,8 +233,10 @@ def shorten(video: Sample, length: int) -> Sample:
     return replace(video, feat_TD=video.feat_TD[:length], target_TC=target[:length])
 
 
-def describe(rows: Sequence[dict[str, Any]], repeats: int, limits: Mapping[str, float]) -> str:
-    """The Markdown page: one table per distribution of lengths."""
+def describe(
+    rows: Sequence[dict[str, Any]], repeats: int, limits: Mapping[str, float]
+) -> list[str]:
+    """Lines of the Markdown page: one table per distribution of lengths."""
     first = rows[0]
     cpu = first["device"] == "cpu"
     machine = f"CPU, {first['threads']} thread(s)" if cpu else "one GPU"
@@ -258,7 +265,7 @@ def describe(rows: Sequence[dict[str, Any]], repeats: int, limits: Mapping[str, 
     for lengths in dict.fromkeys(row["lengths"] for row in rows):
         title = LENGTHS[lengths]
         lines += ["", f"## {title[0].upper()}{title[1:]}", "", *table(rows, lengths)]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def table(rows: Iterable[dict[str, Any]], lengths: str) -> Iterator[str]:

@@ -52,7 +52,8 @@ def test_it_writes_both_files(tmp_path: Path) -> None:
     assert found["size"] == vars(SIZE)
     assert set(found["ways"]) == {"loop"}
     page = (tmp_path / "evaluate.md").read_text()
-    assert page == describe(found)
+    assert page.startswith("\n".join(describe(found)))
+    assert found["targets"] == []  # what they are about was left out
     assert page.count("\n| loop | ") == 1
     with pytest.raises(SystemExit):
         main(["--ways", "magic"])
