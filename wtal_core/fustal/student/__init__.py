@@ -1,0 +1,1 @@
+"""FuSTAL's student: a detector of segments that learns from pseudo-segments."""
