@@ -1,7 +1,8 @@
 """Stage b_step: confident background from CBP trains VLP, sections 3.2 and 3.3 of the paper.
 
-In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <init>/cbp, <init>/vlp. Out:
-<round>/pseudo_cbp.zarr (Eq. 4), <round>/vlp (Eq. 2, 3, trained by Eq. 5 to 7), its loss curves.
+In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <init>/cbp, <init>/vlp, and,
+where asked for, corrections.json. Out: <round>/pseudo_cbp.zarr (Eq. 4), <round>/vlp (Eq. 2, 3,
+trained by Eq. 5 to 7), its loss curves.
 Without epochs (`b_step.epochs=0`, "only F" of Table 4) <round>/vlp is a copy of <init>/vlp.
 """
 
@@ -13,7 +14,7 @@ import typer
 
 from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
-from stages.parts.distilling import distil_and_write, make_samples
+from stages.parts.distilling import distil_and_write, make_samples, read_asked
 from stages.parts.features import read_features
 from stages.parts.restoring import (
     DEVICE,
@@ -25,6 +26,7 @@ from stages.parts.restoring import (
 )
 from stages.parts.training import train_and_save
 from wtal_core.branches.vlp import VLP
+from wtal_core.corrections import CORRECTIONS
 from wtal_core.params import read_facts, read_params, read_run
 from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.encoders import ClipParams
@@ -68,6 +70,7 @@ def main(
         labelling,
         {"branch": "cbp", "round": round_, "teacher": f"{init}/cbp", "partner": f"{init}/vlp"},
         distilled=(is_distilled(data / init / "cbp"), is_distilled(data / init / "vlp")),
+        corrected=read_asked(data / CORRECTIONS, features, labelling),
         to_learn=step.epochs > 0,
     )
     with seeded(seed):

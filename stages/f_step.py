@@ -1,7 +1,8 @@
 """Stage f_step: confident foreground from VLP trains CBP, sections 3.2 and 3.3 of the paper.
 
-In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <round>/vlp, <init>/cbp. Out:
-<round>/pseudo_vlp.zarr (Eq. 4), <round>/cbp (trained by Eq. 5 to 7), its loss curves.
+In: labels.json, i3d/train.zarr, clip/train.zarr, the CLIP checkpoint, <round>/vlp, <init>/cbp, and,
+where asked for, corrections.json. Out: <round>/pseudo_vlp.zarr (Eq. 4), <round>/cbp (trained by
+Eq. 5 to 7), its loss curves.
 Without epochs (`f_step.epochs=0`, "only B" of Table 4) <round>/cbp is a copy of <init>/cbp.
 """
 
@@ -12,10 +13,11 @@ import typer
 
 from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
-from stages.parts.distilling import distil_and_write, make_samples
+from stages.parts.distilling import distil_and_write, make_samples, read_asked
 from stages.parts.features import read_features
 from stages.parts.restoring import DEVICE, is_distilled, read_text, restore_cbp, restore_vlp
 from stages.parts.training import train_and_save
+from wtal_core.corrections import CORRECTIONS
 from wtal_core.params import read_facts, read_params, read_run
 from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.encoders import ClipParams
@@ -60,6 +62,7 @@ def main(
         labelling,
         {"branch": "vlp", "round": round_, "teacher": f"{round_}/vlp", "partner": f"{init}/cbp"},
         distilled=(is_distilled(data / round_ / "vlp"), is_distilled(data / init / "cbp")),
+        corrected=read_asked(data / CORRECTIONS, features, labelling),
         to_learn=step.epochs > 0,
     )
     with seeded(seed):

@@ -19,6 +19,7 @@ LAYERS = {
     "branches": 4,
     "losses": 4,
     "pseudo_labels": 4,
+    "hard_labels": 5,
     "localize": 4,
     "encoders": 4,
     "video": 4,
@@ -37,7 +38,7 @@ LAYERS = {
 }
 DISK = (
     "atomic", "params", "annotations", "ground_truth", "store", "checkpoint", "items", "pool",
-    "progress", "sources", "tables",
+    "progress", "sources", "tables", "corrections",
 )  # fmt: skip
 # Readers of what other people packed: files in, files out, nothing that computes.
 IMPORTERS = ("importing",)
@@ -209,6 +210,19 @@ def test_ground_truth_is_read_by_evaluation_alone() -> None:
     for path in LIBRARY:
         if name_of(path) not in GROUND_TRUTH_WRITERS:
             assert target not in own_imports(path), f"{name_of(path)} reads the ground truth"
+
+
+def test_corrections_are_read_by_both_steps_alone() -> None:
+    """The gate in the wall; a study runs the steps in its own process and links no corrections."""
+    target = ROOT / "wtal_core/corrections.py"
+    readers = {name_of(p) for p in STAGES if target in closure(p)}
+    assert readers == {
+        "stages/b_step.py", "stages/f_step.py", "stages/study_train.py"
+    }  # fmt: skip
+    inside = [p for p in (ROOT / "stages").rglob("*.py") if "corrections" in p.read_text().lower()]
+    assert {name_of(p) for p in inside} == {
+        "stages/b_step.py", "stages/f_step.py", "stages/parts/distilling.py"
+    }  # fmt: skip
 
 
 def test_no_stage_reads_other_peoples_instances() -> None:

@@ -13,6 +13,7 @@ import yaml
 from stages.check import FACTS, METHOD, PARAMS, RUN
 from tests.closure import PIPELINES, ROOT, code_of_stage, rewritten
 from tests.losses.test_total import OF_EQ_1
+from wtal_core.corrections import NO_CORRECTIONS
 from wtal_core.schema.branch import NETWORKS
 from wtal_core.schema.fustal import FUSTAL
 
@@ -295,6 +296,16 @@ class TestWall:
                 continue
             above = {ALL[name].module for name in upstream(stage)}
             assert not above & set(self.READERS), stage.name
+
+    def test_corrections_reach_both_steps_and_nothing_else(self) -> None:
+        """Segments that a person corrected, behind a switch: what else learns does not see them."""
+        path = f"{DATA}/corrections.json"
+        assert {s.module for s in ALL.values() if path in s.data_deps} == {"b_step", "f_step"}
+        assert (ROOT / path).read_text(encoding="utf-8") == NO_CORRECTIONS
+        for stage in ALL.values():
+            assert not any(touches(path, frozenset({out})) for out in stage.outs), stage.name
+            whole = {d for d in stage.data_deps if d != path and touches(path, frozenset({d}))}
+            assert not whole, f"{stage.name} needs a folder that holds it"
 
     def test_no_command_names_it(self) -> None:
         for stage in ALL.values():

@@ -23,6 +23,7 @@ class PseudoLabels:
 
     label_TC: Tensor  # int8: 1, 0, -1
     score_TC: Tensor  # float32, what was thresholded
+    given_TC: Tensor | None = None  # bool, where a person decided the label; None: nowhere
 
 
 def ternary_labels(

@@ -325,7 +325,7 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     assert wtal_import(tmp_path, "thumos14", package, "--force").exit_code == 0
     assert (folder / "dataset.yaml").read_text() != "mine: {}\n"
     assert {p.name for p in folder.iterdir()} == {
-        "dataset.yaml", "labels.json", "ground_truth.json", "README.md"
+        "dataset.yaml", "labels.json", "ground_truth.json", "README.md", "corrections.json"
     }  # fmt: skip
     assert before == {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in package.rglob("*")}
 

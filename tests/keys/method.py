@@ -15,9 +15,10 @@ from tests.keys.case import Case, Observe, Scene
 from tests.stages.tiny_method import make_data
 from wtal_core.annotations import read_json
 from wtal_core.checkpoint import load_checkpoint
+from wtal_core.corrections import Corrected, write_corrections
 from wtal_core.store import read_sequences
 
-SHARED = ("i3d", "clip", "encoders", "frames", "labels.json")
+SHARED = ("i3d", "clip", "encoders", "frames", "labels.json", "corrections.json")
 STEP = {"epochs": 1, "min_steps": 2, "lr": 3e-3}
 # Stretched, the scores of barely trained branches pass both thresholds.
 STRETCHED = {"pseudo_labels.minmax": True}
@@ -30,6 +31,8 @@ def prepare(folder: Path) -> None:
     facts["method"] |= dict.fromkeys(("warm_up", "b_step", "f_step"), STEP)
     facts["method"]["pseudo_labels"] = {}
     (data / "dataset.yaml").write_text(json.dumps(facts), encoding="utf-8")
+    hop = Corrected((("HopScotch", 1.28, 3.2),), ("HopScotch",))
+    write_corrections(data / "corrections.json", {"v0": hop})
     params = Scene(folder, folder, STRETCHED | {"warm_up.epochs": 12})
     (folder / "params.yaml").unlink()
     warm_up.main(data, params.params)
@@ -198,6 +201,7 @@ PSEUDO_LABELS = {
     "minmax": Case(True, see_b_step, NARROW),
     "partner": Case("mean", see_f_step),
     "recentre": Case(False, see_f_step),
+    "corrections": Case(True, see_b_step),
 }
 LOSS = {
     "cls": Case("bce", see_warm_up),

@@ -45,7 +45,8 @@ def test_a_folder_that_the_stages_accept(place: Path) -> None:
     assert snapshot(place.parent / "films") == before
     data = Path("data/mine")
     assert sorted(path.name for path in data.iterdir()) == [
-        ".gitignore", "README.md", "dataset.yaml", "labels.json", "sources.json", "videos",
+        ".gitignore", "README.md", "corrections.json", "dataset.yaml", "labels.json",
+        "sources.json", "videos",
     ]  # fmt: skip
     assert sorted(path.name for path in Path().iterdir()) == ["data", "params.yaml"]
     check_params(Path("params.yaml"), data / "dataset.yaml")

@@ -12,6 +12,7 @@ from typing import Any
 
 from wtal_core.annotations import SUBSETS
 from wtal_core.atomic import fresh_file
+from wtal_core.corrections import CORRECTIONS, write_corrections
 from wtal_core.errors import WtalError
 from wtal_core.importing.annotations_model import Annotations, Note
 from wtal_core.importing.benchmark_sets import BenchmarkSet
@@ -55,7 +56,7 @@ def import_data_set(
     choices: Choices,
     force: bool = False,
 ) -> Imported:
-    """Write `folder`, all four files or none.
+    """Write `folder`, all four files or none, and corrections.json unless it is there.
 
     Raises WtalError when other files stand there already, unless `force`, and when a file to write
     is one that was read.
@@ -88,6 +89,8 @@ def import_data_set(
         for name, text in texts.items():
             fresh = stack.enter_context(fresh_file(folder / name))
             fresh.write_text(text, encoding="utf-8")
+        if not (folder / CORRECTIONS).exists():  # else it is somebody's work
+            write_corrections(folder / CORRECTIONS, {})
     return Imported(folder, read, kept, curated.notes)
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from wtal_core.atomic import fresh_file
+from wtal_core.corrections import CORRECTIONS, write_corrections
 from wtal_core.errors import WtalError
 from wtal_core.params import load_yaml
 
@@ -67,11 +68,15 @@ def _scalar(value: str) -> str:
 
 
 def prepare_folders(data: Path) -> list[str]:
-    """Make the folders that the pipeline's stages depend on, where they are not; say so.
+    """Make what the pipeline's stages depend on, where it is not; say so.
 
-    DVC wants `videos` and `encoders` to be there; a file in each lets git keep them.
+    DVC wants `videos`, `encoders` and corrections.json to be there; a file in each folder lets git
+    keep it.
     """
     made = []
+    if not (data / CORRECTIONS).exists():
+        write_corrections(data / CORRECTIONS, {})
+        made.append(f"{data / CORRECTIONS}: made, without corrections")
     for name, text in FOLDERS.items():
         folder = data / name
         if not folder.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wtal_core.atomic import fresh_file, fresh_folder
+from wtal_core.corrections import CORRECTIONS, NO_CORRECTIONS
 from wtal_core.errors import WtalError
 from wtal_core.own_videos.facts import CHECKPOINT, Facts, dataset_yaml
 from wtal_core.own_videos.outline import Outline
@@ -16,7 +17,7 @@ from wtal_core.own_videos.readme import write_readme
 from wtal_core.own_videos.video_files import VideoFolder
 
 SOURCES = "sources.json"  # marks a folder that `wtal init` made, and says where each video is from
-_TEXTS = ("dataset.yaml", "labels.json", SOURCES, "README.md", ".gitignore")
+_TEXTS = ("dataset.yaml", "labels.json", SOURCES, "README.md", CORRECTIONS, ".gitignore")
 _FICLONE = 0x40049409  # Linux: let one file share another's blocks
 _SPARE = 1.02  # of the room that copies need
 
@@ -58,6 +59,7 @@ def write_data_set(
             }
         ),
         "README.md": write_readme(folder.name, outline, facts, link),
+        CORRECTIONS: NO_CORRECTIONS,
         ".gitignore": "/videos\n/encoders\n",
     }
     assert set(texts) == set(_TEXTS)
@@ -73,6 +75,8 @@ def write_data_set(
     if facts.encoders is not None:
         with fresh_folder(folder / "encoders") as fresh:
             _copy_encoders(fresh, facts.encoders)
+    if (folder / CORRECTIONS).exists():  # somebody's work
+        del texts[CORRECTIONS]
     for name, text in texts.items():
         with fresh_file(folder / name) as path:
             path.write_text(text, encoding="utf-8")

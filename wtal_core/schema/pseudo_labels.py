@@ -15,9 +15,13 @@ class PseudoLabelParams:
     mean       the mean of both branches' scores is thresholded
     conflict   frames that one calls foreground and the other background become uncertain
     consensus  as conflict, and where the teacher is uncertain the partner's label holds
+
+    With `corrections` the method is no longer weakly supervised: of the videos in corrections.json
+    it knows segments.
     """
 
     rule: Literal["labelled", "argmax"] = "labelled"  # argmax: fg only where a labelled class wins
     minmax: bool = False  # stretch each video's scores of a class to [0, 1] before thresholding
     partner: Literal["ignore", "mean", "conflict", "consensus"] = "ignore"
     recentre: bool = True
+    corrections: bool = False  # segments corrected by hand (corrections.json) overrule the scores
