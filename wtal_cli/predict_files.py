@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wtal_core.atomic import fresh_folder
 from wtal_core.errors import BadVideo, WtalError
 from wtal_core.exporting.forms import COLUMNS, Shown, to_rows, to_vtt
 from wtal_core.exporting.frame_numbers import FileClock
+from wtal_core.params import load_yaml
 from wtal_core.predicting.localizing import Prediction, fix_share
 from wtal_core.predicting.settings import BRANCHES, RunSettings
 from wtal_core.segments import Segments
@@ -60,7 +62,9 @@ def as_run(out: Path, run: RunSettings) -> Run:
 def write_run(place: Run, run: RunSettings, done: Sequence[Prediction]) -> None:
     """A data set of the new videos with its finished round, without features and checkpoints."""
     (place.data / "videos").mkdir(parents=True)
-    shutil.copyfile(run.data / "dataset.yaml", place.dataset_yaml)
+    facts = load_yaml(run.data / "dataset.yaml")
+    facts["dataset"] |= {"synthetic": False}  # whatever the run learnt from
+    write_tree(place.dataset_yaml, facts)  # JSON is YAML
     videos: dict[str, Any] = {}
     for made in done:
         file = f"videos/{made.name}{made.source.suffix.lower()}"
@@ -102,7 +106,7 @@ def write_page(out: Path, run: RunSettings, media: Mode) -> None:
     place = as_run(out, run)
     name = f"{place.data.name}@{place.round}"
     material = read_material(place, name, out / "params.yaml", out / "results" / place.data.name)
-    write_report(out / "page", [place], [material], "test", media)
+    write_report(out / "page", [place], [replace(material, fresh=True)], "test", media)
 
 
 def describe(

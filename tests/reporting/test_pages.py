@@ -48,7 +48,13 @@ def render_page() -> str:
     )
     empty: dict[str, Any] = {name: [] for name in names.split()}
     more = {"places": {}, "any_truth": False, "sure": 0.3, "no_metrics": "none <yet>"}
-    run = {"name": "<b>bold</b>", "diagnosis": None, "synthetic": False, "protocol": ""}
+    run = {
+        "name": "<b>bold</b>",
+        "diagnosis": None,
+        "synthetic": False,
+        "protocol": "",
+        "fresh": False,
+    }
     return render("index.html", "list.js", **{**empty, **more, "runs": [run]}).decode()
 
 

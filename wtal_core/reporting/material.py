@@ -69,7 +69,8 @@ class RunMaterial:
 
     name: as a user would write it, without folders; rounds: metrics of each round, r0 first;
     diagnosis: of `wtal diagnose` as plain values; stats: of `wtal stats`; pictures: file name to
-    PNG; params: dotted key to (value, where it was set).
+    PNG; params: dotted key to (value, where it was set); fresh: the videos are new ones, which
+    the run's data set does not have.
     """
 
     name: str
@@ -84,6 +85,7 @@ class RunMaterial:
     stats: dict[str, Any] | None = None
     pictures: dict[str, bytes] = field(default_factory=dict)
     params: dict[str, tuple[str, str]] = field(default_factory=dict)
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

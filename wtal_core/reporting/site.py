@@ -24,6 +24,7 @@ NO_METRICS = (
     "No metrics of this run: they are measured against ground truth by the stages evaluate and "
     "summary of `dvc repro`, into results/."
 )
+NEW_VIDEOS = "New videos through a trained run: nothing to measure them by, so look at them."
 PLOTS = (
     ("map.svg", "mAP against rounds"),
     ("tiou.svg", "mAP against tIoU"),
@@ -89,7 +90,7 @@ def index_page(site: Site, media: Mapping[str, Media]) -> bytes:
         any_truth=any(video.truth is not None for video in site.facts.values()),
         sure=SURE,
         headline=headline(runs),
-        no_metrics=NO_METRICS,
+        no_metrics=NEW_VIDEOS if runs[0].fresh else NO_METRICS,
         plots=[{"file": file, "title": title} for file, title in PLOTS] if _measured(site) else [],
         dashed=len(_measured(site)) > 1,
         round_titles=[title for _, title in TILES],
