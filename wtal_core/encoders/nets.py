@@ -9,7 +9,8 @@ Shapes: N clips or images, B of them at once, D columns.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -74,13 +75,21 @@ def run_by(backend: Backend, network: nn.Module, example: torch.Tensor, streams:
     device = find_device(backend)
     if backend.backend == "torch":
         return network.to(device)
-    with warnings.catch_warnings():
-        # Both call parts of torch that are on their way out, which is no business of the caller's.
-        for kind in (DeprecationWarning, FutureWarning):
-            warnings.simplefilter("ignore", kind)
+    with quiet():
         if backend.backend == "openvino":
             return OpenvinoNet(network, example, backend.precision, streams)
         compiled: Forward = torch.compile(network.to(device), dynamic=False)
         with torch.inference_mode():
             compiled(example.to(device))
         return compiled
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """torch.compile and OpenVINO call parts of torch that are on their way out: not our caller's
+    business.
+    """
+    with warnings.catch_warnings():
+        for kind in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", kind)
+        yield
