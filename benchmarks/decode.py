@@ -107,7 +107,7 @@ def find_clips(folder: Path) -> list[Path]:
     return [path for path in paths if len(read_times(path)[0]) >= LEAST_FRAMES]
 
 
-def enlarge(clip: Path | None, target: Path, size: tuple[int, int]) -> None:
+def enlarge(clip: Path | None, target: Path, size: tuple[int, int]) -> Path:
     """Write 100 frames of a clip, of (height, width) `size`, with noise as a sensor adds it.
 
     Without a clip they are made up.
@@ -126,6 +126,7 @@ def enlarge(clip: Path | None, target: Path, size: tuple[int, int]) -> None:
             yield np.clip(large + noise, 0, 255).astype(np.uint8)
 
     write_video(target, noisy(), 25)
+    return target
 
 
 def measure(clip: Path, trials: int) -> dict[str, Any]:

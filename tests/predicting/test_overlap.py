@@ -71,7 +71,7 @@ def break_flow(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
 
 def break_network(name: str) -> Callable[[pytest.MonkeyPatch, Encoders], None]:
     def break_it(monkeypatch: pytest.MonkeyPatch, encoders: Encoders) -> None:
-        monkeypatch.setitem(encoders._forward, name, fails_after(2, encoders._forward[name]))
+        monkeypatch.setitem(encoders.forward, name, fails_after(2, encoders.forward[name]))
 
     return break_it
 
@@ -101,7 +101,7 @@ def test_an_error_in_one_part_ends_all(
 def test_ctrl_c_ends_all_parts_soon(encoders: Encoders, film: Path, moment: float) -> None:
     """At the first and at a later snippet, while the main thread waits for others."""
     before = threading.active_count()
-    real = encoders._forward["rgb"]
+    real = encoders.forward["rgb"]
     ended: list[float] = []
 
     def slow(pictures: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_all_parts_soon(encoders: Encoders, film: Path, moment: floa
                 0.02, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
             ).start()
 
-    encoders._forward["rgb"] = slow  # 27 batches of it take 0.7 s in two threads
+    encoders.forward["rgb"] = slow  # 27 batches of it take 0.7 s in two threads
     with pytest.raises(KeyboardInterrupt):
         encoders.encode(film, interrupt)
     assert time.monotonic() - ended[0] < 0.5

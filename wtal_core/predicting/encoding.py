@@ -60,7 +60,7 @@ class Encoders:
         check_flow(run)
         self.run, self.threads = run, threads
         self.nets = open_nets(run, threads)
-        self._forward: dict[str, Forward] = {
+        self.forward: dict[str, Forward] = {
             "rgb": _i3d_forward(self.nets["rgb"]),
             "flow": _i3d_forward(self.nets["flow"]),
             "clip": _clip_forward(self.nets["clip"]),
@@ -87,7 +87,7 @@ class Encoders:
             hired(self.threads) as pool,
         ):
             batches = {
-                name: _Batches(self._forward[name], net.rows, pool, self.threads)
+                name: _Batches(self.forward[name], net.rows, pool, self.threads)
                 for name, net in self.nets.items()
             }
             for number, snippet in enumerate(ready):
