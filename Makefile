@@ -2,11 +2,12 @@
 # test   lint, types and the tests     check  the same without the slow tests (under a minute)
 # test-all  and those that take minutes each
 # study  the paper's comparisons on a larger synthetic data set, docs/study.md (hours)
+# bench  every benchmark beside what it is measured against (half an hour; some: ONLY=flow,nms)
 # deps   code dependencies of each stage, written into dvc.yaml          clean  remove caches
 PY ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo study test test-all check deps clean
+.PHONY: setup demo study test test-all check bench deps clean
 
 setup: .venv/.ok
 
@@ -38,6 +39,10 @@ check: setup
 	ruff format --check
 	mypy
 	pytest -n 2 --dist loadgroup -m 'not slow and not long'
+
+bench: setup
+	.venv/bin/pip install --quiet -c constraints.txt -e '.[bench]'
+	python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 deps: setup
 	python -m tests.closure --write
