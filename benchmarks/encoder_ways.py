@@ -51,7 +51,7 @@ def measure(
             found[str(backend)] = {"start_s": time.perf_counter() - begin}
             print(f"{threads} threads: {backend} is ready", file=sys.stderr)
         clock = time.process_time if threads == 1 else time.perf_counter
-        calls = {name: (lambda way=way: way(batch)) for name, way in ways.items()}  # type: ignore[misc]
+        calls = {name: (lambda way=way: way(batch)) for name, way in ways.items()}
         taken = take_turns(calls, trials, clock)
         features = {
             name: torch.cat([way(part) for part in inputs.split(rows)])

@@ -246,10 +246,13 @@ def _measure_encoders(
         kinds.append(("clip", stored, found.clip_model, settings.clip.batch))
     share = SHARES["encoder"] * budget_s
     jobs = [
-        EncodeJob(kind, files[w % len(files)], model, grid, settings.video.crop, batch, share)
+        EncodeJob(
+            kind, files[w % len(files)], model, grid, settings.video.crop, batch,
+            settings.encoders, share,
+        )
         for kind, files, model, batch in kinds
         for w in range(workers)
-    ]
+    ]  # fmt: skip
     done: list[EncodeMeasured] = _run(measure_encoder, jobs, workers)
     second, memory = {}, {}
     for kind, *_ in kinds:

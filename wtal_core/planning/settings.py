@@ -6,7 +6,7 @@ from pathlib import Path
 from wtal_core.params import read_facts, read_params, read_run
 from wtal_core.schema.branches import VlpParams
 from wtal_core.schema.dataset import RunParams, SnippetParams
-from wtal_core.schema.encoders import ClipParams, I3dParams
+from wtal_core.schema.encoders import ClipParams, EncoderParams, I3dParams
 from wtal_core.schema.evaluation import EvaluationParams, SummaryParams
 from wtal_core.schema.localize import LocalizeParams
 from wtal_core.schema.losses import LossParams
@@ -22,6 +22,7 @@ class Settings:
     video: VideoParams
     snippet: SnippetParams
     flow: FlowParams
+    encoders: EncoderParams
     i3d: I3dParams
     clip: ClipParams
     evaluation: EvaluationParams
@@ -42,6 +43,7 @@ def read_settings(params: Path, facts: Path) -> Settings:
         video=read_facts(facts, "video", VideoParams),
         snippet=read_facts(facts, "snippet", SnippetParams),
         flow=read_facts(facts, "flow", FlowParams),
+        encoders=read_facts(facts, "encoders", EncoderParams, optional=True),
         i3d=read_facts(facts, "i3d", I3dParams),
         clip=read_facts(facts, "clip", ClipParams),
         evaluation=read_facts(facts, "evaluation", EvaluationParams),
