@@ -9,10 +9,11 @@ import typer
 
 from wtal_cli.documents import refuse_existing, to_csv, write_text, write_tree
 from wtal_cli.plain import plain
-from wtal_cli.run_ import Run, RunArgument, localized_videos, open_run
+from wtal_cli.run_ import Run, RunArgument, open_run, timed_videos
 from wtal_core.annotations import Video, read_labels, read_predictions, write_predictions
 from wtal_core.atomic import fresh_folder
 from wtal_core.errors import BadVideo, WtalError
+from wtal_core.exporting.correction_rows import REVIEWED
 from wtal_core.exporting.forms import (
     COLUMNS,
     Shown,
@@ -23,7 +24,10 @@ from wtal_core.exporting.forms import (
     to_vtt,
 )
 from wtal_core.exporting.frame_numbers import Clock, FileClock, SteadyClock
+from wtal_core.exporting.pseudo_runs import runs_of
+from wtal_core.grid import SnippetGrid
 from wtal_core.segments import Segments
+from wtal_core.store import read_sequences
 
 READABLE = 0.3  # least score where people look at the segments one by one
 PLAIN_FPS = 25.0  # of Label Studio's timeline where the file is not there to ask
@@ -70,23 +74,28 @@ def export(
     prefix: Annotated[
         str, typer.Option(help="labelstudio: address of the data set's folder")
     ] = LOCAL_FILES,
+    training: Annotated[
+        bool, typer.Option("--training", help="the training videos' pseudo-labels, to correct")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="replace what is there")] = False,
 ) -> None:
     """Write the predictions of RUN (its test videos) as csv, vtt (a file per video), fiftyone (a
     folder for FiftyOneTemporalDetectionDataset), labelstudio (tasks with pre-annotations, and the
     labelling interface) or activitynet (JSON). Frames are numbered from 1, both ends included, as
-    they are in the original video file.
+    they are in the original video file. With --training, the segments that VLP taught in RUN's
+    round, for `wtal import corrections`; a table then has a column `reviewed` to mark videos in.
     """
     found = open_run(run)
     if fps is not None and not 0 < fps < 1e4:
         raise WtalError(f"--fps is above 0 frames a second, got {fps:g}")
     target = out or Path(f"{found.data.name}_{found.round}_{to}{ENDINGS.get(to, '')}")
     refuse_existing(target, force)
-    videos = {name: video for name, (video, _) in localized_videos(found).items()}
+    timed = timed_videos(found, "train" if training else "test")
+    videos = {name: video for name, (video, _) in timed.items()}
     kept = choose(
-        read_predictions(found.predictions),
-        min_score if min_score is not None else READABLE * (to in LOOKED_AT),
-        overlaps if overlaps is not None else to not in LOOKED_AT,
+        read_taught(found, timed) if training else read_predictions(found.predictions),
+        min_score if min_score is not None else READABLE * (to in LOOKED_AT and not training),
+        overlaps if overlaps is not None else training or to not in LOOKED_AT,
     )
     if to == Form.activitynet:
         write_predictions(target, kept, list(videos))
@@ -100,12 +109,32 @@ def export(
         ]
         tell_of_frames(to, timestamps, videos, clocks)
         if to == Form.csv:
-            write_text(target, to_csv(to_rows(shown), COLUMNS))
+            mark = {REVIEWED: None} if training else {}
+            rows = [row | mark for row in to_rows(shown)]
+            write_text(target, to_csv(rows, (*COLUMNS, *mark)))
         elif to == Form.fiftyone:
             write_fiftyone(target, found, shown, timestamps)
         else:
             write_label_studio(target, found, shown, prefix)
     print(f"{target}: {len(kept)} segments of {len(videos)} videos")
+
+
+def read_taught(run: Run, timed: Mapping[str, tuple[Video, float]]) -> Segments:
+    """The segments of the training videos that VLP's pseudo-labels of the round make."""
+    path = run.pseudo_labels("vlp")
+    if not path.is_dir():
+        raise WtalError(
+            f"{path}: no pseudo-labels. The warm-up (r0) makes none: name a later round, such as "
+            f"{run.data}@r1, or run `dvc checkout`."
+        )
+    store = read_sequences(path)
+    grid, place = SnippetGrid.from_dict(store.attrs["grid"]), store.attrs["classes"].index
+    parts = []
+    for name in (name for name in store.names if name in timed):
+        video, duration_s = timed[name]
+        one, columns = store.of(name), {label: place(label) for label in video.labels}
+        parts.append(runs_of(name, one["label"], one["score"], columns, grid, duration_s))
+    return Segments.join(parts)
 
 
 def choose(predictions: Segments, least: float, overlaps: bool) -> Segments:

@@ -14,7 +14,7 @@ COMMANDS = {
     "doctor": Lazy("wtal_cli.doctor", "doctor", "Look for trouble in this installation."),
     "evaluate": Lazy("wtal_cli.evaluate", "evaluate", "mAP of anybody's predictions."),
     "export": Lazy("wtal_cli.export", "export", "Predictions in the forms other programs read."),
-    "import": Lazy("wtal_cli.import_", "app", "Annotations and features of other people."),
+    "import": Lazy("wtal_cli.import_", "app", "Annotations, features and corrections."),
     "init": Lazy("wtal_cli.init", "init", "Make a data set of your own tagged videos."),
     "inspect": Lazy("wtal_cli.inspect_", "inspect", "Describe or compare what the pipeline made."),
     "plan": Lazy("wtal_cli.plan", "plan", "Hours, disk and memory, before anything runs."),

@@ -94,20 +94,32 @@ def finished_rounds(data: Path) -> list[str]:
 
 
 def localized_videos(run: Run) -> dict[str, tuple[Video, float]]:
-    """The videos that were localized, each with its duration in seconds.
+    """The videos that were localized, each with its duration in seconds."""
+    return timed_videos(run, "test")
+
+
+def timed_videos(run: Run, subset: str) -> dict[str, tuple[Video, float]]:
+    """The videos of a subset, each with its duration in seconds.
 
     A video that could not be read has no duration and is left out.
     """
-    record = run.data / "frames" / "record.json"
+    known = durations_of(run.data)
+    found = {
+        video.id: (video, known[video.id])
+        for video in read_labels(run.labels).videos(subset)
+        if video.id in known
+    }
+    if not found:
+        record = run.data / "frames" / "record.json"
+        raise WtalError(f"{record}: no {subset} video of {run.labels} is in it. Rerun `dvc repro`.")
+    return found
+
+
+def durations_of(data: Path) -> dict[str, float]:
+    """Seconds of every video that could be read, from the stage frames."""
+    record = data / "frames" / "record.json"
     tree = read_json(record)
     known = tree.get("videos") if isinstance(tree, dict) else None
     if not isinstance(known, dict):
         raise WtalError(f"{record}: it needs 'videos'. Rerun `dvc repro`, or `dvc checkout`.")
-    found = {
-        video.id: (video, float(known[video.id]["duration_s"]))
-        for video in read_labels(run.labels).videos("test")
-        if video.id in known and "duration_s" in known[video.id]
-    }
-    if not found:
-        raise WtalError(f"{record}: no test video of {run.labels} is in it. Rerun `dvc repro`.")
-    return found
+    return {name: float(one["duration_s"]) for name, one in known.items() if "duration_s" in one}

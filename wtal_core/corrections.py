@@ -83,10 +83,10 @@ def _read_video(entry: Any, own: tuple[str, ...], path: Path, where: str) -> Cor
         isinstance(entry.get(key), list) for key in ("reviewed", "segments")
     ):
         raise WtalError(f"{path}: {where} needs the lists 'reviewed' and 'segments'. Correct it.")
-    rows = []
+    rows: list[tuple[str, float, float]] = []
     for i, item in enumerate(entry["segments"]):
         place = f"{where}.segments[{i}]"
-        label = item.get("label") if isinstance(item, dict) else None
+        label = str(item.get("label")) if isinstance(item, dict) else ""
         start, end = read_segment(item, path, place)
         if not 0 <= start < end:
             raise WtalError(f"{path}: {place} needs 0 <= start < end, got [{start}, {end}].")
