@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from stages.launch import launch
+from stages.parts.fustal_proposals import read_proposals
 from stages.parts.fustal_pseudo_segments import write_pseudo_segments
-from wtal_core.annotations import read_json, read_predictions
 from wtal_core.errors import WtalError
 from wtal_core.fustal.prior_filter import judge
 from wtal_core.params import read_params
@@ -40,16 +40,12 @@ def main(
             f"brought those of {source}; set it in {params}, which alone the pipeline reads"
         )
     path = data / "fustal" / "proposals" / source / "train.json"
-    proposals = read_predictions(path)
-    judged = {
-        name: judge(proposals.take(proposals.video == name), limits)
-        for name in read_json(path)["results"]
-    }
+    judged = {name: judge(one, limits) for name, one in read_proposals(path).items()}
     kept = sum(int(one.kept_N.sum()) for one in judged.values())
     empty = [name for name, one in judged.items() if not one.kept_N.any()]
     log.info(
         "fustal_filter: %d of %d proposals kept, %d of %d videos left with nothing",
-        kept, len(proposals), len(empty), len(judged),
+        kept, sum(len(one.proposals) for one in judged.values()), len(empty), len(judged),
     )  # fmt: skip
     if not kept:
         raise WtalError(

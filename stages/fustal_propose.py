@@ -14,12 +14,12 @@ import typer
 from stages.launch import launch
 from stages.parts.features import read_features
 from stages.parts.fustal_generator import restore_generator
-from wtal_core.annotations import SUBSETS, read_json, write_predictions
+from stages.parts.fustal_proposals import write_proposals
+from wtal_core.annotations import SUBSETS, read_json
 from wtal_core.fustal.generator import score_video
 from wtal_core.fustal.proposals import propose_segments
 from wtal_core.params import read_params
 from wtal_core.schema.fustal_propose import FustalProposeParams
-from wtal_core.segments import Segments
 
 
 def main(
@@ -33,25 +33,22 @@ def main(
     for subset in SUBSETS:
         features = read_features(data, subset, with_clip=False)
         labels = features.video_labels
-        found = []
+        found = {}
         for name, feat_TD in zip(features.names, features.i3d, strict=True):
             scores = score_video(model, feat_TD, trained.topk_ratio)
-            found.append(
-                propose_segments(
-                    scores.cas_TC.numpy(),
-                    scores.action_T.numpy(),
-                    scores.video_C.numpy(),
-                    how,
-                    features.grid,
-                    video=name,
-                    duration_s=durations[name]["duration_s"],
-                    classes=features.labels.classes,
-                    labels=labels[name],
-                )
+            found[name] = propose_segments(
+                scores.cas_TC.numpy(),
+                scores.action_T.numpy(),
+                scores.video_C.numpy(),
+                how,
+                features.grid,
+                video=name,
+                duration_s=durations[name]["duration_s"],
+                classes=features.labels.classes,
+                labels=labels[name],
             )
         path = data / "fustal" / "proposals" / "fustal" / f"{subset}.json"
-        facts = {"used": True, "details": "features of a pre-trained I3D"}
-        write_predictions(path, Segments.join(found), features.names, facts)
+        write_proposals(path, found, "features of a pre-trained I3D")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import typer
 from stages.launch import launch
 from stages.parts.cbp_branches import read_branch
 from stages.parts.features import read_features
+from stages.parts.fustal_proposals import write_proposals
 from stages.parts.restoring import read_text, restore_cbp, restore_vlp
-from wtal_core.annotations import read_json, write_predictions
+from wtal_core.annotations import read_json
 from wtal_core.fustal.proposals import propose_segments
 from wtal_core.localize.fuse import fuse_scores
 from wtal_core.params import read_facts, read_params
@@ -27,7 +28,6 @@ from wtal_core.schema.encoders import ClipParams
 from wtal_core.schema.fustal_propose import FustalProposeParams
 from wtal_core.schema.localize import LocalizeParams
 from wtal_core.schema.losses import LossParams
-from wtal_core.segments import Segments
 from wtal_core.training.fusing import choose_share
 from wtal_core.training.scoring import score_videos
 
@@ -58,26 +58,23 @@ def main(
         log.info("%s: share of cbp %.2f, loss of the labels %.4f", round_, share, value)
         localize = replace(localize, fuse_weight=share)
     durations = read_json(data / "frames" / "record.json")["videos"]
-    found = []
+    found = {}
     for name, one, two in zip(features.names, by_cbp, by_vlp, strict=True):
         score_TC = fuse_scores(one.prob_TC.numpy(), two.prob_TC.numpy(), localize)
         labels = features.video_labels[name]
-        found.append(
-            propose_segments(
-                score_TC,
-                score_TC[:, [classes.index(label) for label in labels]].sum(axis=1),
-                fuse_scores(one.video_C.numpy(), two.video_C.numpy(), localize),
-                how,
-                features.grid,
-                video=name,
-                duration_s=durations[name]["duration_s"],
-                classes=classes,
-                labels=labels,
-            )
+        found[name] = propose_segments(
+            score_TC,
+            score_TC[:, [classes.index(label) for label in labels]].sum(axis=1),
+            fuse_scores(one.video_C.numpy(), two.video_C.numpy(), localize),
+            how,
+            features.grid,
+            video=name,
+            duration_s=durations[name]["duration_s"],
+            classes=classes,
+            labels=labels,
         )
     path = data / "fustal" / "proposals" / round_ / "train.json"
-    facts = {"used": True, "details": "features of a pre-trained I3D and CLIP"}
-    write_predictions(path, Segments.join(found), features.names, facts)
+    write_proposals(path, found, "features of a pre-trained I3D and CLIP")
 
 
 if __name__ == "__main__":

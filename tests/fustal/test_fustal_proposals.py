@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wtal_core.fustal.proposals import choose_classes, propose_segments, suppress_above
+from wtal_core.fustal.proposals import (
+    Proposals,
+    choose_classes,
+    propose_segments,
+    sum_overlap,
+    suppress_above,
+)
 from wtal_core.grid import SnippetGrid
 from wtal_core.schema.fustal_propose import FustalProposeParams
 from wtal_core.segments import Segments, tiou_NM
@@ -23,6 +29,10 @@ VIDEO_C = np.array([0.1, 0.6, 0.3])
 
 
 def run(params: FustalProposeParams = PLAIN, labels: Any = ("hop",), **changed: Any) -> Segments:
+    return found(params, labels, **changed).segments
+
+
+def found(params: FustalProposeParams, labels: Any, **changed: Any) -> Proposals:
     given: dict[str, Any] = {"score_TC": SCORE_TC, "action_T": SCORE_TC.sum(1)} | changed
     return propose_segments(
         given["score_TC"], given["action_T"], VIDEO_C, params, GRID,
@@ -87,6 +97,40 @@ def test_hard_suppression_by_hand() -> None:
     assert suppress_above(seg_N2, score_N, 1.0).tolist() == [1, 2, 3, 0, 4]
     assert suppress_above(np.zeros((0, 2)), np.zeros(0), 0.5).tolist() == []
     assert suppress_above(seg_N2[[0, 0]], np.array([0.5, 0.5]), 0.5).tolist() == [0]
+
+
+def test_density_counts_the_runs_that_suppression_dropped() -> None:
+    """A ramp cut at 0.1, 0.5 and 0.9: [1, 5), [3, 5), [4, 5), scored by contrast 0.625, 0.375 ...
+
+    The best is what outlasts; its density are both others, 2/4 and 1/4, whatever became of them.
+    """
+    params = replace(PLAIN, class_levels=3, class_first=0.1, class_last=0.9, nms_tiou=0.0)
+    ramp_TC = np.linspace(0, 4, 5)[:, None] * np.array([[0.0, 1, 0]])
+    (segment,) = rows((one := found(params, ("hop",), score_TC=ramp_TC)).segments)
+    others = {1.0: 2 / 4 + 1 / 4, 3.0: 2 / 4 + 1 / 2, 4.0: 1 / 4 + 1 / 2}
+    assert one.density_N.tolist() == pytest.approx([others[segment[1]]])
+
+
+def test_density_is_of_runs_of_any_class_and_in_the_order_of_the_proposals() -> None:
+    score_TC = np.random.default_rng(2).random((25, 3))
+    action_T = score_TC.sum(1)
+    params = FustalProposeParams(nms_tiou=1.0, max_per_video=10**6)
+    every = found(params, ("hop", "run"), score_TC=score_TC, action_T=action_T, duration_s=25.0)
+    seg_N2 = every.segments.seg_N2
+    slow = [tiou_NM(seg_N2[i : i + 1], np.delete(seg_N2, i, 0)).sum() for i in range(len(seg_N2))]
+    assert every.density_N == pytest.approx(slow)
+    few = found(
+        FustalProposeParams(nms_tiou=0.3, max_per_video=4), ("hop", "run"),
+        score_TC=score_TC, action_T=action_T, duration_s=25.0,
+    )  # fmt: skip
+    of = dict(zip(rows(every.segments), every.density_N, strict=True))
+    assert few.density_N == pytest.approx([of[row] for row in rows(few.segments)])
+    assert len(few.density_N) == 4
+
+
+def test_summed_overlap_by_hand() -> None:
+    seg_M2 = np.array([[0.0, 4.0], [0.0, 2.0], [3.0, 4.0], [0.0, 4.0]])
+    assert sum_overlap(seg_M2, np.array([2, 0])).tolist() == [0.5, 1.75]
 
 
 def test_nothing_overlaps_by_more_than_it_may() -> None:

@@ -43,6 +43,7 @@ def test_the_steps_of_the_generator() -> None:
         (FustalProposeParams, {"class_first": 0.3}, "class_first and class_last rise"),
         (FustalProposeParams, {"action_last": 1.0}, "action_first and action_last rise"),
         (FustalFilterParams, {"rule": "none"}, "rule is both, score or prior"),
+        (FustalFilterParams, {"support": "all"}, "support is proposals or runs"),
         (FustalFilterParams, {"min_support": -1.0}, "min_support is at least 0"),
     ],
 )

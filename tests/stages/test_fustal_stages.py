@@ -132,12 +132,16 @@ def test_nothing_is_lost_between_kept_and_dropped(made: Path) -> None:
     before = read_json(made / PROPOSALS / "train.json")["results"]
     after = read_json(made / "fustal" / "pseudo_segments.json")
     assert after["filter"] == {
-        "rule": "both", "min_score": 0.4, "min_support": 0.2, "proposals": "fustal",
+        "rule": "both", "min_score": 0.4, "min_support": 0.2, "support": "proposals",
+        "proposals": "fustal",
     }  # fmt: skip
     for video, rows in before.items():
         kept, dropped = after["results"][video], after["dropped"][video]
-        plain = [{k: one[k] for k in ("label", "score", "segment")} for one in kept + dropped]
-        assert sorted(plain, key=str) == sorted(rows, key=str)
+        then, now = (
+            sorted((one["label"], one["score"], *one["segment"]) for one in some)
+            for some in (rows, kept + dropped)
+        )
+        assert then == now
         assert all(one["score"] > 0.4 and one["support"] >= 0.2 for one in kept)
         for one in dropped:
             held = {"score": one["score"] > 0.4, "support": one["support"] >= 0.2}
@@ -180,7 +184,7 @@ def put_proposals(data: Path, scores: dict[str, list[float]]) -> None:
     """Proposals one behind the other, of which none overlaps another."""
     rows = {
         video: [
-            {"label": "run", "score": score, "segment": [float(i), i + 1.0]}
+            {"label": "run", "score": score, "segment": [float(i), i + 1.0], "density": 9.0}
             for i, score in enumerate(each)
         ]
         for video, each in scores.items()
@@ -202,6 +206,13 @@ def test_videos_left_with_nothing_are_named(data: Path, caplog: pytest.LogCaptur
 def test_a_filter_that_keeps_nothing_stops(data: Path) -> None:
     put_proposals(data, {"v0": [0.9], "v1": [0.8]})  # no support at all
     with pytest.raises(WtalError, match=r"no proposal passes .* min_support 0\.2.*lower"):
+        fustal_filter.main(data, "fustal", params_of(data))
+
+
+def test_proposals_without_density_are_refused(data: Path) -> None:
+    row = {"label": "run", "score": 0.9, "segment": [0.0, 1.0]}
+    write(data / PROPOSALS / "train.json", {"results": {"v0": [row]}})
+    with pytest.raises(WtalError, match=r"train.json: a proposal of 'v0' has no density"):
         fustal_filter.main(data, "fustal", params_of(data))
 
 

@@ -4,6 +4,7 @@ Letters: T snippets, C classes, J score bins (T times the upsampling), N proposa
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +22,14 @@ from wtal_core.schema.localize import LocalizeParams
 from wtal_core.segments import Floats, Segments, tiou_NM
 
 
+@dataclass(frozen=True)
+class Proposals:
+    """Of one video, best first."""
+
+    segments: Segments
+    density_N: Floats  # summed tIoU with all other runs of the video, before any was dropped
+
+
 def propose_segments(
     score_TC: Floats,
     action_T: Floats,
@@ -32,7 +41,7 @@ def propose_segments(
     duration_s: float,
     classes: Sequence[str],
     labels: Sequence[str] = (),
-) -> Segments:
+) -> Proposals:
     """Proposals of a video, best first, inside [0, duration_s].
 
     score_TC: of each class; action_T: of action of any class; both of any scale, since they are
@@ -57,7 +66,7 @@ def propose_segments(
         action_J, np.linspace(params.action_first, params.action_last, params.action_levels)
     )
     class_levels = np.linspace(params.class_first, params.class_last, params.class_levels)
-    parts = []
+    parts, runs, kept = [Segments.empty()], [np.zeros((0, 2))], [np.zeros(0, dtype=np.intp)]
     for c in choose_classes(video_score_C, params, classes, labels):
         score_J = stretch(upsample_linear(score_TC[:, c], params.upsample))
         begin_N, end_N = _join(find_runs(score_J, class_levels), by_action)
@@ -66,17 +75,28 @@ def propose_segments(
         start_N = np.maximum(grid.start_s(begin_N / params.upsample), 0.0)
         stop_N = np.minimum(grid.start_s(end_N / params.upsample), duration_s)
         there_N = start_N < stop_N
-        seg_N2 = np.stack([start_N, stop_N], axis=1)[there_N]
-        value_N = value_N[there_N]
-        kept = suppress_above(seg_N2, value_N, params.nms_tiou)
-        kept_N2, n = seg_N2[kept], len(kept)
+        seg_N2, value_N = np.stack([start_N, stop_N], axis=1)[there_N], value_N[there_N]
+        best = suppress_above(seg_N2, value_N, params.nms_tiou)
+        n, best_N2 = len(best), seg_N2[best]
         parts.append(
             Segments.build(
-                [video] * n, [classes[c]] * n, kept_N2[:, 0], kept_N2[:, 1], value_N[kept]
+                [video] * n, [classes[c]] * n, best_N2[:, 0], best_N2[:, 1], value_N[best]
             )
         )
+        kept.append(best + sum(len(one) for one in runs))
+        runs.append(seg_N2)
     joined = Segments.join(parts)
-    return joined.take(np.argsort(-joined.score, kind="stable")[: params.max_per_video])
+    order = np.argsort(-joined.score, kind="stable")[: params.max_per_video]
+    density_N = sum_overlap(np.concatenate(runs), np.concatenate(kept)[order])
+    return Proposals(joined.take(order), density_N)
+
+
+def sum_overlap(seg_M2: Floats, which_N: Indices) -> Floats:
+    """(N,) summed tIoU of the segments `which_N` with all M others, whatever their class."""
+    overlap_NM = tiou_NM(seg_M2[which_N], seg_M2)
+    overlap_NM[np.arange(len(which_N)), which_N] = 0.0
+    total_N: Floats = overlap_NM.sum(axis=1)
+    return total_N
 
 
 def choose_classes(
