@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from stages import summary
-from stages.parts import fustal_generator, training
+from stages.parts import fustal_generator, fustal_student, training
 from tests.keys import fustal, method, run, world
 from tests.keys.case import Case, Scene, Settings, fingerprint, read_defaults
 from wtal_core import items, params
@@ -71,6 +71,7 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
         patch.setattr(params, "load_yaml", lambda path: json.loads(path.read_text()))
         patch.setattr(training, "code_version", lambda *_, **__: "")
         patch.setattr(fustal_generator, "code_version", lambda *_, **__: "")
+        patch.setattr(fustal_student, "code_version", lambda *_, **__: "")
         patch.setattr(clip.open_clip, "SimpleTokenizer", cache(clip.open_clip.SimpleTokenizer))
         patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(items, "run_pool", run_here)

@@ -40,7 +40,24 @@ METHOD: dict[str, dict[str, Any]] = {
     "fustal_generate": {"width": 12, "batch": 4, "epochs": 3, "min_steps": 2, "lr": 3e-3},
     "fustal_propose": {},
     "fustal_filter": {},
-    "student": {},
+    "student": {
+        "width": 8,
+        "heads": 2,
+        "embed": 1,
+        "stem": 0,
+        "levels": 2,
+        "window": 2,
+        "head_layers": 1,
+        "bins": 4,
+        "epochs": 2,
+        "batch": 4,
+        "lr": 3e-3,
+        "ema_from": 1,
+        "ema_decay": 0.8,
+        "norm_start": 10.0,
+        "candidates": 60,
+        "max_per_video": 30,
+    },
 }
 
 
