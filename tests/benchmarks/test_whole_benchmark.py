@@ -17,6 +17,7 @@ def test_it_measures_and_writes_its_files(tmp_path: Path) -> None:
     assert found["same_as_parts"] is True
     assert list(found["parts_s"]) == ["decode", "flow", "I3D on RGB", "I3D on flow", "CLIP"]
     assert 0 < found["of_bottleneck"] < found["of_sum"]
+    assert 0.1 < found["of_sum_cpu"] < 10
     (row,) = read_rows(tmp_path / "whole.json")
     assert (row.measured, row.target, row.accurate) == (found["of_sum"], 0.85, True)
     assert "the same bytes as the parts'" in (tmp_path / "whole.md").read_text()
