@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from wtal_core.video.tvl1.toolchain import supported_isas
 
@@ -130,6 +131,8 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     axes.invert_yaxis()
     most = max([2.0, *(row.measured / row.target for row in rows)])
     axes.set_xlim(least, most * (most / least) ** 0.35)
+    for numbered in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        numbered(StrMethodFormatter("{x:g}"))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("measured / target; reached to the right of the line, hatched where not")
     figure.tight_layout()

@@ -106,9 +106,8 @@ def make_problem(proposals: int, seed: int) -> tuple[Floats, Floats]:
     """(N, 2) segments and their scores, random."""
     rng = np.random.default_rng(seed)
     start_N = rng.uniform(0, SECONDS, proposals)
-    return np.stack([start_N, start_N + rng.exponential(MEAN_S, proposals)], 1), rng.random(
-        proposals
-    )
+    length_N = rng.exponential(MEAN_S, proposals)
+    return np.stack([start_N, start_N + length_N], axis=1), rng.random(proposals)
 
 
 def measure(
@@ -158,7 +157,7 @@ def compare(found: dict[str, Any]) -> list[Row]:
             target=target,
             measured=ways[name]["ours_faster"],
             accuracy=(
-                "same picks, scores within " + f"{ways[name]['score_apart']:.0e}"
+                f"same picks, scores within {ways[name]['score_apart']:.0e}"
                 if ways[name]["same_picks"]
                 else "other picks"
             ),

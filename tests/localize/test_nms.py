@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wtal_core.localize import nms_kernel
 from wtal_core.localize.nms import MANY, pick_compiled, pick_plainly, soft_nms, suppress
 from wtal_core.segments import Segments
 
@@ -93,7 +94,9 @@ def test_compiled_and_plain_agree_on_few(
     np.testing.assert_array_equal(score_N, before)
 
 
-@pytest.mark.parametrize(("mean_s", "top"), [(2.0, 200), (30.0, 150), (10.0, None)])
+@pytest.mark.parametrize(
+    ("mean_s", "top"), [(2.0, 100), (30.0, 140), (2.0, 400), (30.0, 150), (10.0, None)]
+)
 def test_compiled_and_plain_agree_on_many(mean_s: float, top: int | None) -> None:
     rng = np.random.default_rng(5)
     n = MANY + 321
@@ -105,6 +108,20 @@ def test_compiled_and_plain_agree_on_many(mean_s: float, top: int | None) -> Non
     np.testing.assert_array_equal(kept, plain[0])
     np.testing.assert_allclose(score, plain[1], rtol=0, atol=1e-12)
     assert np.all(np.diff(score) <= 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(_ROWS, st.floats(0.1, 2), st.integers(1, 12), st.floats(0, 0.5))
+def test_both_compiled_ways_give_the_same_bits(
+    rows: Rows, sigma: float, top: int, min_score: float
+) -> None:
+    columns = np.array([[s, s + n, v / 5] for s, n, v in rows], dtype=float).T.copy()
+    found = []
+    for way in (nms_kernel.pick, nms_kernel.pick_most):
+        kept_K, score_K = np.empty(top, np.intp), np.empty(top)
+        count = way(*columns.copy(), sigma, min_score, kept_K, score_K)
+        found.append((kept_K[:count].tolist(), score_K[:count].tolist()))
+    assert found[0] == found[1]
 
 
 def test_scores_below_zero_rise_and_are_kept_when_asked_for() -> None:

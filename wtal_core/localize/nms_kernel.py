@@ -74,6 +74,44 @@ def pick(
 
 
 @numba.njit(**_COMPILED)
+def pick_most(
+    start_N: Floats, end_N: Floats, left_N: Floats, sigma: float, min_score: float,
+    kept_K: Indices, score_K: Floats,
+) -> int:  # fmt: skip
+    """`pick`, quicker where a large share is picked: one sweep lowers all and finds the next.
+
+    All three of N are overwritten: what is left moves to the front, in its order.
+    """
+    size, count = len(left_N), 0
+    number_N = np.arange(size)
+    best = int(np.argmax(left_N))  # the first of equals
+    while size and count < len(kept_K):
+        if left_N[best] < min_score:
+            break
+        kept_K[count], score_K[count] = number_N[best], left_N[best]
+        count += 1
+        start, end = start_N[best], end_N[best]
+        place, most, following = 0, -np.inf, 0
+        for i in range(size):
+            if i == best:
+                continue
+            value = left_N[i]
+            shared = min(end, end_N[i]) - max(start, start_N[i])
+            if shared > 0:
+                tiou = shared / ((end - start) + (end_N[i] - start_N[i]) - shared)
+                value *= math.exp(-(tiou * tiou) / sigma)
+            if value < min_score:
+                continue
+            if value > most:
+                following, most = place, value
+            start_N[place], end_N[place] = start_N[i], end_N[i]
+            left_N[place], number_N[place] = value, number_N[i]
+            place += 1
+        size, best = place, following
+    return count
+
+
+@numba.njit(**_COMPILED)
 def _sink(heap_N: Indices, left_N: Floats, place: int, size: int) -> None:
     """Let what stands at a place of the heap fall until nothing better is below it.
 
