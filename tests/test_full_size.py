@@ -1,10 +1,11 @@
-"""A real clip through frames, flow and both feature stages with the paper's networks, untrained.
+"""Real clips through all stages, and by `wtal predict`, with the paper's networks, untrained.
 
 224 pixels, full-width I3D, ViT-B/16, TV-L1 with OpenCV's own settings; nothing is fetched.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +14,20 @@ import av
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from stages.parts.trained import load_localizer
+from tests.predicting.tiny_trained import write_round
 from tests.video.test_decode import VIDEOS
+from wtal_cli.main import app
 from wtal_core.annotations import read_json
 from wtal_core.checkpoint import load_checkpoint, save_checkpoint
 from wtal_core.encoders.clip import build_clip, load_clip
 from wtal_core.encoders.clip_image import encode_images
 from wtal_core.encoders.i3d import InceptionI3d, load_i3d
 from wtal_core.encoders.windows import centre_crop
+from wtal_core.predicting.encoding import Encoded
+from wtal_core.predicting.settings import read_settings
 from wtal_core.store import read_sequences
 from wtal_core.video.frames import read_flow, read_frames
 from wtal_core.weights.convert import VIT_B_16
@@ -37,6 +44,11 @@ snippet: {frames: 16, stride: 16}
 flow: {method: tvl1, bound: 20.0}
 i3d: {rgb: encoders/i3d_rgb, flow: encoders/i3d_flow}
 clip: {weights: encoders/clip}
+evaluation: {protocol: activitynet}
+method:
+  cbp: {width: 8, heads: 2, embed: 1, stem: 1, levels: 1}
+  vlp: {heads: 2, prefix: 2, suffix: 2, positions: 40}
+  localize: {class_floor: 0.0}
 """
 # A caller that reaches for the network ends in an error, in the stage's own process.
 NO_NETWORK = """
@@ -138,3 +150,28 @@ def test_clip_features_are_of_the_frame_in_the_middle(data: Path) -> None:
     model = load_clip(VIT_B_16, load_checkpoint(data / "encoders" / "clip")[0])
     expected = encode_images(model, rgb).numpy()
     np.testing.assert_allclose(feat_TE, expected, rtol=5e-3, atol=2e-3)
+
+
+def test_new_videos_get_the_numbers_of_the_stages(data: Path, tmp_path: Path) -> None:
+    """One that the stages encoded, too, and a phone's with a rotation flag."""
+    shutil.copy(ROOT / "params.yaml", data.parents[1] / "params.yaml")
+    write_round(data, ("flip", "pour"), 2048)
+    film, turned = data / "videos" / Path(CLIP).name, VIDEOS / "decord/video_90.mov"
+    ran = CliRunner().invoke(
+        app, ["predict", str(data), str(film), str(turned), "-o", str(tmp_path / "out")]
+    )
+    assert ran.exit_code == 0, ran.output
+    made = read_json(tmp_path / "out" / "predict.json")["videos"]
+    assert made["video_90"]["duration_s"] == pytest.approx(0.1, abs=0.001)
+    assert made["demo"]["duration_s"] == pytest.approx(FRAMES / 25, abs=0.04)
+    run = read_settings(data, "r1", data.parents[1] / "params.yaml")
+    i3d, clip = (read_sequences(data / kind / "train.zarr").of("film") for kind in ("i3d", "clip"))
+    encoded = Encoded(
+        film, i3d["feat"], clip["feat"], made["demo"]["duration_s"], FRAMES, 340, 256, 0, 1.0
+    )
+    expected = load_localizer(run).localize_video(encoded, "demo")
+    found = read_sequences(tmp_path / "out/data/real/scores/r1.zarr").of("demo")
+    for key, score_TC in expected.scores.items():
+        assert score_TC.shape == (SNIPPETS, 2)
+        np.testing.assert_array_equal(found[key], score_TC)
+    assert found["vlp"].std() > 0

@@ -4,6 +4,7 @@ Their scores mean nothing, but they are scores: what a run makes of a film can b
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,24 @@ def make_trained(folder: Path, facts: dict[str, Any] | None = None) -> Path:
         for stream, channels in (("rgb", 3), ("flow", 2)):
             state = InceptionI3d(channels, WIDTH).state_dict()
             save_checkpoint(data / "encoders" / f"i3d_{stream}", state, {"width": WIDTH})
-        chosen = read_branch(folder / "params.yaml", data / "dataset.yaml")
-        meta = {
-            "branch": "cbp", "network": "pyramid", "inputs": "i3d", "classes": list(CLASSES),
-            "in_channels": D, "clip_channels": 0, "distilled": False,
-        }  # fmt: skip
-        save_checkpoint(data / "r1" / "cbp", trainable_state(chosen.build(meta)), meta)
-    vlp = {"branch": "vlp", "vanilla": True, "distilled": False, "classes": list(CLASSES)}
-    save_checkpoint(data / "r1" / "vlp", {}, vlp)
-    write_predictions(data / "r1" / "predictions.json", Segments.empty(), ["v"])
+    write_round(data, CLASSES, D)
     write_stores(data)
     return data
+
+
+def write_round(data: Path, classes: Sequence[str], i3d_width: int) -> None:
+    """Round r1 of a data set that has no features yet: its branches, and no prediction."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        chosen = read_branch(data.parents[1] / "params.yaml", data / "dataset.yaml")
+        meta = {
+            "branch": "cbp", "network": "pyramid", "inputs": "i3d", "classes": list(classes),
+            "in_channels": i3d_width, "clip_channels": 0, "distilled": False,
+        }  # fmt: skip
+        save_checkpoint(data / "r1" / "cbp", trainable_state(chosen.build(meta)), meta)
+    vlp = {"branch": "vlp", "vanilla": True, "distilled": False, "classes": list(classes)}
+    save_checkpoint(data / "r1" / "vlp", {}, vlp)
+    write_predictions(data / "r1" / "predictions.json", Segments.empty(), ["v"])
 
 
 def write_stores(data: Path, **more: Any) -> None:
