@@ -14,7 +14,7 @@ from wtal_cli.run_ import Run, RunArgument, localized_videos, open_run
 from wtal_cli.show import show
 from wtal_core.annotations import read_json, read_labels, read_predictions
 from wtal_core.atomic import fresh_folder
-from wtal_core.diagnosis.audit import FEW, Estimate, draw_sample, estimate
+from wtal_core.diagnosis.audit import FEW, LEAST, Estimate, draw_sample, estimate
 from wtal_core.errors import WtalError
 from wtal_core.exporting.audit_sheet import COLUMNS, NONE, empty_rows, parse_sheet
 from wtal_core.exporting.forms import COLUMNS as PREDICTED
@@ -91,6 +91,8 @@ def draw(run: Run, k: int, seed: int, out: Path, with_predictions: bool) -> None
             (fresh / "predictions.csv").write_text(
                 to_csv(to_rows(own), PREDICTED), encoding="utf-8", newline=""
             )
+    if k < min(LEAST, len(everything)):
+        print(f"warning: {k} videos are too few for an interval; draw {LEAST} or more")
     print(
         f"{out / SHEET}: {k} of {len(everything)} videos. For each instance fill in start, end and "
         f"label (copy the row for more), for a video without action the label {NONE!r}; then:\n"
@@ -164,13 +166,15 @@ def describe(run: Run, found: Estimate) -> Description:
         if found.map.width == found.map.width
         else with_ends(found.map),
         "it assumes": "videos drawn with equal probability, complete annotations; 95 % of random "
-        "halves of the sample, narrowed by sqrt(1 - k / N) for the finite number of videos",
+        "halves of the sample, narrowed by sqrt(1 - k / N) for the finite number of videos and "
+        "widened for the few that were annotated (Student)",
     }
     if found.few:
         facts["few videos"] = (
-            f"with fewer than {FEW} the interval misses more often than 1 time in 20; in trials "
-            "with 12 it did 1 time in 5; an interval without width says only that nothing was "
-            "wrong in these videos"
+            f"with fewer than {FEW} the interval may miss more often than 1 time in 20, most of "
+            "all where hardly anything was wrong in these videos: it knows of no error that was "
+            "not drawn, and without width it says nothing"
+            + (f"; with fewer than {LEAST} it is too wide to be of use" * (found.audited < LEAST))
         )
     if found.absent:
         facts["not judged"] = (

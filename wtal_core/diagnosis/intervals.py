@@ -5,6 +5,8 @@ Letters: K thresholds, R resamples, V videos, C classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi, sqrt, tan
+from statistics import NormalDist
 
 import numpy as np
 
@@ -76,6 +78,30 @@ def class_intervals(
     overall = interval(float(ap_C.mean()), map_R, shrink)
     by_class = [interval(float(v), ap_R, shrink) for v, ap_R in zip(ap_C, ap_CR, strict=True)]
     return overall, by_class
+
+
+def student_widening(freedom: int) -> float:
+    """Student's quantile over the normal one at `LEVEL`: how much wider an interval has to be whose
+    spread was estimated with so many degrees of freedom.
+
+    Closed forms for 1 and 2, else Abramowitz and Stegun 26.7.5, right to 0.004.
+    Raises ValueError below 1.
+    """
+    if freedom < 1:
+        raise ValueError(f"degrees of freedom are 1 or more, got {freedom}")
+    p = (1 + LEVEL) / 2
+    z = NormalDist().inv_cdf(p)
+    if freedom == 1:
+        return tan(pi * (p - 0.5)) / z
+    if freedom == 2:
+        return (2 * p - 1) / sqrt(2 * p * (1 - p)) / z
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
+    terms = (z, first, second, third, fourth)
+    t = sum(term / freedom**power for power, term in enumerate(terms))
+    return t / z
 
 
 def interval(value: float, resampled_R: Floats, shrink: float | None = None) -> Interval:
