@@ -13,6 +13,7 @@ import yaml
 from tests.closure import ROOT
 from tests.predicting.tiny_trained import FACTS, make_trained, write_stores
 from wtal_core.errors import WtalError
+from wtal_core.predicting import settings
 from wtal_core.predicting.settings import RunSettings, read_settings
 
 
@@ -79,6 +80,15 @@ def test_settings_that_are_no_more_those_of_the_run(
 ) -> None:
     _change(data, **{section: value})
     with pytest.raises(WtalError, match=said):
+        _read(data)
+
+
+def test_a_backend_that_is_not_installed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_stores(data, backend="openvino", precision="fp32")
+    monkeypatch.setattr(settings, "has_openvino", lambda: True)
+    assert _read(data).round == "r1"
+    monkeypatch.setattr(settings, "has_openvino", lambda: False)
+    with pytest.raises(WtalError, match=r"openvino fp32 .*not installed; install it \(pip install"):
         _read(data)
 
 

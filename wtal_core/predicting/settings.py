@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wtal_core.annotations import read_json, read_labels
+from wtal_core.encoders.backends import Backend, Machine, has_openvino, require
 from wtal_core.errors import WtalError
 from wtal_core.grid import SnippetGrid
 from wtal_core.items import hash_file
@@ -141,6 +142,8 @@ def check_features(run: RunSettings, kind: str, imported: bool) -> None:
         asked |= {"crop": run.video.crop} if kind == "i3d" else {}
         asked |= {"weights_sha256": _hashes(run, kind)}
         made = made | {"weights_sha256": _known_hashes(made, kind)}
+        # compilers and GPUs are looked for when the networks are loaded
+        require(Backend.of_record(made), Machine(bf16=True, openvino=has_openvino(), cuda=True))
     for key, value in asked.items():
         if key in made and made[key] != value:
             raise WtalError(
