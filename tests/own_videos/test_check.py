@@ -24,7 +24,8 @@ class Set:
         self.data = Path("data/mine")
         (self.data / "videos").mkdir(parents=True)
         shutil.copy(ROOT / "params.yaml", "params.yaml")
-        shutil.copy(ROOT / "data/demo/dataset.yaml", self.data)
+        for name in ("dataset.yaml", "corrections.json"):
+            shutil.copy(ROOT / "data" / "demo" / name, self.data)
         self.classes = [f"class {letter}" for letter in "abcdefghijkl"]
         self.videos: dict[str, dict[str, Any]] = {}
 
@@ -257,3 +258,18 @@ def test_real_clips(mine: Set) -> None:
     promised = by_name["cuhk/plastering.avi"]
     assert promised["health"]["header_frames"] == 1618
     assert "W201" in [f["code"] for f in promised["findings"]]
+
+
+def test_corrections_that_would_stop_a_run(mine: Set) -> None:
+    mine.fill()
+    path = mine.data / "corrections.json"
+    path.write_text('{"videos": {"t": {"reviewed": [], "segments": []}}}')
+    _, tree = mine.check(2)
+    assert [one["code"] for one in tree["general"]] == ["E241"]
+    assert "'t' is no training video" in tree["general"][0]["text"]
+    path.unlink()
+    ran, tree = mine.check(2)
+    assert [one["code"] for one in tree["general"]] == ["E240"]
+    assert '{ "videos": {}}' in ran.output
+    path.write_text('{ "videos": {}}')
+    mine.check(0)

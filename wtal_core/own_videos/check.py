@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wtal_core import sources as sources_module
-from wtal_core.annotations import Video, read_labels
-from wtal_core.errors import BadVideo
+from wtal_core.annotations import Labels, Video, read_labels
+from wtal_core.corrections import CORRECTIONS, NO_CORRECTIONS, read_corrections
+from wtal_core.errors import BadVideo, WtalError
 from wtal_core.findings import Finding
 from wtal_core.own_videos.health import Examined, examine_all, find_twins, findings_of
 from wtal_core.own_videos.label_health import find_strangers, judge_labels
@@ -104,8 +105,22 @@ def check_data_set(data: Path, params_yaml: Path) -> Report:
         {video.id: video.subset for video in labels.all_videos},
         {video.id: video.labels for video in labels.all_videos},
     )
-    general = [*judge_labels(labels, delta_l), *twins, *encoders, *unnamed]
+    said = judge_corrections(data, labels)
+    general = [*judge_labels(labels, delta_l), *twins, *encoders, *unnamed, *said]
     return Report(tuple(videos), tuple(general))
+
+
+def judge_corrections(data: Path, labels: Labels) -> list[Finding]:
+    """What would stop a run: no corrections.json, or one that does not fit labels.json."""
+    path = data / CORRECTIONS
+    if not path.is_file():
+        remedy = f"write {NO_CORRECTIONS.replace(chr(10), '').strip()} into it"
+        return [Finding("error", "E240", str(path), "not there, DVC stops without it", remedy)]
+    try:
+        read_corrections(path, labels)
+    except WtalError as problem:
+        return [Finding("error", "E241", str(path), str(problem), "correct it, or import anew")]
+    return []
 
 
 @contextmanager
