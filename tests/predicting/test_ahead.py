@@ -103,6 +103,22 @@ def test_ctrl_c_while_waiting() -> None:
     assert source.made == 4  # the one in work was finished
 
 
+def test_ctrl_c_while_the_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, source = threading.active_count(), Counted(1000)
+    work = Ahead(iter(source), 2)
+    start = work._thread.start
+
+    def interrupted() -> None:
+        start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work._thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), work:
+        pass
+    wait_until(lambda: threading.active_count() == before)
+    assert source.made <= 4
+
+
 def test_a_pool_that_is_left_drops_what_waits() -> None:
     begun: list[int] = []
     go = threading.Event()

@@ -32,7 +32,11 @@ class Ahead(Generic[T]):
         self._thread = threading.Thread(target=self._work, name="wtal-ahead", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # Ctrl+C in the midst of it: the thread may be running
+            self._leave()
+            raise
         return self
 
     def __exit__(
@@ -41,10 +45,7 @@ class Ahead(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._changed:
-            self._left = True
-            self._waiting.clear()
-            self._changed.notify_all()
+        self._leave()
         self._thread.join()
 
     def __iter__(self) -> Iterator[T]:
@@ -60,6 +61,12 @@ class Ahead(Generic[T]):
         if error is not None:
             raise error
         raise StopIteration
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._left = True
+            self._waiting.clear()
+            self._changed.notify_all()
 
     def _work(self) -> None:
         try:
