@@ -88,3 +88,24 @@ def test_segments_lie_inside_the_films(real: Path) -> None:
     assert set(found.video.tolist()) <= tested
     for video, start, end in zip(found.video, found.start_s, found.end_s, strict=True):
         assert 0 <= start < end <= frames["videos"][video]["duration_s"] + 1e-6
+
+
+def test_predict_finds_what_the_stages_found(real: Path, tiny_run: Clone, tmp_path: Path) -> None:
+    """In one pass over the files, without anything stored, true durations and equal segments."""
+    found = read_json(real / LAST / "predictions.json")["results"]
+    films = [str(VIDEOS / REAL[video]) for video in found]
+    params, out = tiny_run.root / "params.yaml", tmp_path / "out"
+    tiny_run.run(
+        "-m", "wtal_cli.main", "predict", str(real), *films, "-o", str(out),
+        "--params", str(params), "--media", "none",
+    )  # fmt: skip
+    record = read_json(out / "predict.json")
+    assert record["bad"] == {}
+    ids = {Path(one["file"]).name.replace(".", "_"): name for name, one in record["videos"].items()}
+    results = read_json(out / "predictions.json")["results"]
+    assert len(results) == len(found)
+    for video, name in REAL.items():
+        if video in found:
+            assert results[ids[video]] == found[video]
+            seconds = record["videos"][ids[video]]["duration_s"]
+            assert seconds == pytest.approx(CLIPS[name][2], abs=0.001)

@@ -145,6 +145,10 @@ def run_all(
 
 def note(bad: dict[str, WtalError], name: str, problem: WtalError) -> None:
     """One video's fault; the others go on."""
+    if isinstance(problem, BadVideo) and "labels.json" in problem.remedy:
+        # words for a data set's video, which this one is not
+        remedy = "name the video itself, or leave it out"
+        problem = BadVideo(problem.code, problem.file, problem.cause, remedy)
     bad[name] = problem
     print(f"error: {plain(str(problem))}", file=sys.stderr)
 

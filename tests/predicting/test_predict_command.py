@@ -87,6 +87,7 @@ def test_bad_videos_are_named_and_the_others_go_on(called: Called) -> None:
         assert line.startswith("error: ")
         assert code in line
     assert "5 of 9 videos could not be used" in called.told
+    assert "labels.json" not in called.told  # these videos are not in any
     assert "Traceback" not in called.said + called.told
     assert f"{called.out}: 4 videos; open {called.out / 'page/index.html'}" in called.said
 
