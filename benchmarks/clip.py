@@ -13,7 +13,14 @@ import torch
 import torch.nn.functional as F
 import typer
 
-from benchmarks.encoder_ways import CLIP_TARGETS, measure_all, table_lines, targets, thread_counts
+from benchmarks.encoder_ways import (
+    CLIP_TARGETS,
+    NOTE,
+    measure_all,
+    table_lines,
+    targets,
+    thread_counts,
+)
 from benchmarks.harness import RESULTS, write
 from wtal_core.encoders.clip import build_clip
 from wtal_core.encoders.clip_image import image_size, preprocess
@@ -72,6 +79,8 @@ def describe(found: dict[str, Any]) -> list[str]:
         f"random weights. The anchor is {found['anchor']}; `faster` is the median over "
         f"{found['trials']} turns of its time over the way's. Matrix product: the machine's own "
         "GFLOP/s in that precision.",
+        "",
+        NOTE,
         *table_lines(found),
     ]
 

@@ -16,7 +16,14 @@ import torch.nn.functional as F
 import typer
 from torch import nn
 
-from benchmarks.encoder_ways import I3D_TARGETS, measure_all, table_lines, targets, thread_counts
+from benchmarks.encoder_ways import (
+    I3D_TARGETS,
+    NOTE,
+    measure_all,
+    table_lines,
+    targets,
+    thread_counts,
+)
 from benchmarks.harness import RESULTS, write
 from wtal_core.encoders.i3d import InceptionI3d
 from wtal_core.encoders.i3d_folded import FoldedI3d
@@ -97,6 +104,8 @@ def describe(found: dict[str, Any]) -> list[str]:
         f"is the median over {found['trials']} turns of its time over the way's. Matrix product: "
         "the machine's own GFLOP/s in that precision. `torch fp32` here has BatchNorm folded; the "
         "pipeline's reference has not.",
+        "",
+        NOTE,
         *table_lines(found),
     ]  # fmt: skip
 
