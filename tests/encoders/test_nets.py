@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from wtal_core.encoders.clip_image import encode_images
 from wtal_core.encoders.clip_net import images_at_once, open_clip_images
 from wtal_core.encoders.i3d_folded import FoldedI3d
 from wtal_core.encoders.i3d_net import clips_at_once, open_i3d
+from wtal_core.encoders.openvino_net import load_openvino
 from wtal_core.errors import WtalError
 
 WIDTH, SIZES = 0.07, (6, 37, 40)
@@ -42,6 +44,11 @@ ALL = [
 ]
 EAGER = [case for case in ALL if not str(case.id).startswith("compile")]
 COMPILED = [case for case in ALL if str(case.id).startswith("compile")]
+
+
+needs_openvino = pytest.mark.skipif(
+    not has_openvino(), reason="OpenVINO is not installed: pip install 'wtal[openvino]'"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -194,9 +201,10 @@ def test_rows_and_what_fills_them_up() -> None:
     assert [net.whole(batch) for batch in (1, 3, 4, 8)] == [3, 3, 6, 9]
 
 
+@needs_openvino
 def test_openvino_says_what_the_processor_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own way is to compute at another precision in silence."""
-    openvino = pytest.importorskip("openvino")
+    openvino = load_openvino()
     real = openvino.Core
 
     class Core:
@@ -212,6 +220,16 @@ def test_openvino_says_what_the_processor_cannot_do(monkeypatch: pytest.MonkeyPa
         WtalError, match=r"OpenVINO computes in f32 .*not in bf16.*encoders.precision"
     ):
         open_i3d(WIDTH, narrow().state_dict(), SIZES, Backend("openvino", "bf16"))
+
+
+@needs_openvino
+def test_openvino_tells_nobody() -> None:
+    """Its conversions report themselves over the network unless they are kept from it."""
+    load_openvino()
+    ovc = "openvino.tools.ovc"
+    stub = import_module(f"{ovc}.telemetry_stub")
+    assert import_module(f"{ovc}.convert_impl").tm is stub
+    assert import_module(f"{ovc}.telemetry_utils").tm is stub
 
 
 def test_a_backend_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

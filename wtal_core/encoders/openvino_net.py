@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -12,6 +13,17 @@ from wtal_core.errors import WtalError
 from wtal_core.schema.encoders import Precision
 
 _HINT = {"fp32": "f32", "bf16": "bf16"}
+
+
+def load_openvino() -> Any:
+    """The package, without what it tells its makers over the network at each conversion.
+
+    Where its telemetry cannot be imported it uses a stand-in of its own that does nothing.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino  # type: ignore  # optional, and without types
+
+    return openvino
 
 
 class OpenvinoNet:
@@ -30,8 +42,7 @@ class OpenvinoNet:
         streams: int = 1,
         threads: int = 1,
     ) -> None:
-        import openvino  # type: ignore  # optional, and without types
-
+        openvino = load_openvino()
         with torch.no_grad():
             converted = openvino.convert_model(torch.export.export(network, (example,)))
         settings = {
