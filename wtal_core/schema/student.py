@@ -12,8 +12,8 @@ AT_LEAST_ONE = (
     "min_steps", "batch", "crop", "candidates", "max_per_video",
 )  # fmt: skip
 AT_LEAST_ZERO = (
-    "stem", "levels", "window", "head_layers", "focal_gamma", "iou_power", "reg_weight", "video_weight",
-    "input_noise", "ema_from", "lr_warmup", "weight_decay", "grad_clip",
+    "stem", "levels", "window", "head_layers", "focal_gamma", "iou_power", "reg_weight",
+    "video_weight", "input_noise", "ema_from", "lr_warmup", "weight_decay", "grad_clip",
 )  # fmt: skip
 POSITIVE = ("mlp_ratio", "first_range", "centre_radius", "lr", "nms_sigma")
 BELOW_ONE = ("dropout", "drop_path", "video_dropout", "ema_decay", "norm_momentum")
@@ -22,7 +22,7 @@ SHARES = ("focal_alpha", "ema_min_score", "crop_share", "crop_keep", "min_score"
 
 @dataclass(frozen=True)
 class StudentParams:
-    """The network, what it learns from, how long, and how its detections are read.
+    """The network, what it learns from, how long, and how its predictions are read.
 
     Published values for THUMOS14, where they are known. Differs: the published features have four
     times as many snippets a second, so ranges and crops in snippets are longer here in seconds.
@@ -58,9 +58,9 @@ class StudentParams:
     norm_momentum: float = 0.9  # of their running mean
     input_noise: float = 5e-4  # standard deviation of noise on the features
 
-    ema_labels: bool = True  # later epochs learn from the averaged model's own detections
+    ema_labels: bool = True  # later epochs learn from the averaged model's own predictions
     ema_from: int = 60  # the last epoch with the filter's segments
-    ema_min_score: float = 0.4  # detections above it become labels; else the best one alone
+    ema_min_score: float = 0.4  # predictions above it become labels; else the best one alone
     ema_decay: float = 0.999  # of the running mean of the weights, per step
 
     epochs: int = 100
@@ -76,8 +76,8 @@ class StudentParams:
     grad_clip: float = 1.0  # largest gradient norm; 0: no clipping
     precision: Literal["fp32", "bf16"] = "fp32"  # of products; losses and last layers are in fp32
 
-    min_score: float = 0.001  # detections below are dropped, before soft-NMS and behind it
-    candidates: int = 2000  # best detections of a video that soft-NMS sees
+    min_score: float = 0.001  # predictions below are dropped, before soft-NMS and behind it
+    candidates: int = 2000  # best predictions of a video that soft-NMS sees
     nms_sigma: float = 0.5  # Gaussian soft-NMS: score *= exp(-tIoU^2 / sigma)
     max_per_video: int = 2000  # segments kept per video, best first
 

@@ -1,6 +1,6 @@
-"""From what the points say to detections of whole videos.
+"""From what the points say to predictions of whole videos.
 
-B videos, T snippets, D channels, P points of all levels, C classes, N detections of a video.
+B videos, T snippets, D channels, P points of all levels, C classes, N predictions of a video.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from wtal_core.training.scoring import find_device
 
 @dataclass(frozen=True)
 class Found:
-    """Detections of one video, best first; times in snippets, 0 is the middle of the first."""
+    """Predictions of one video, best first; times in snippets, 0 is the middle of the first."""
 
     seg_N2: Floats
     class_N: NDArray[np.intp]
@@ -36,7 +36,7 @@ class Found:
 def detect(
     model: Student, features: Sequence[Tensor], params: StudentParams
 ) -> Iterator[tuple[int, Found]]:
-    """Detections of each video, (T, D), in full length, with its index in `features`.
+    """Predictions of each video, (T, D), in full length, with its index in `features`.
 
     Videos of similar length share a batch of `params.batch`; they come in order of length.
     """
@@ -54,7 +54,7 @@ def detect(
 
 
 def choose_best(output: StudentOutput, video: int, length: int, params: StudentParams) -> Found:
-    """The best detections of one video of a batch, before any suppression.
+    """The best predictions of one video of a batch, before any suppression.
 
     Every pair of a point and a class is one, scored by the sigmoid of its logit. They are cut to
     the `length` snippets of the video; of equal scores the earlier point comes first.
@@ -62,7 +62,7 @@ def choose_best(output: StudentOutput, video: int, length: int, params: StudentP
     score_PC = output.logit_BPC[video].sigmoid().masked_fill(~output.mask_BP[video][:, None], -1)
     score_N, flat_N = score_PC.flatten().sort(descending=True, stable=True)
     count = min(params.candidates, int((score_N >= params.min_score).sum()))
-    # A score is a number from 0 on; what is no point stands at -1 and is never a detection.
+    # A score is a number from 0 on; what is no point stands at -1 and is never a prediction.
     count = min(count, int((score_N >= 0).sum()))
     score_N, flat_N = score_N[:count], flat_N[:count]
     classes = score_PC.shape[1]
@@ -103,7 +103,7 @@ def thin_out(found: Found, params: StudentParams) -> Found:
 
 
 def choose_labels(found: Found, label_C: NDArray[np.float32], min_score: float) -> Found:
-    """Detections that become pseudo-segments: of the video's own labels, above `min_score`.
+    """Predictions that become pseudo-segments: of the video's own labels, above `min_score`.
 
     Where none is above it the best one alone; where there is none at all, nothing. Differs: the
     published code does not look at the labels, which every training video has.
