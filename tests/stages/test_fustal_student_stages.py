@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         data = make_data(folder)
         torch.set_num_threads(1)
         (data / "fustal").mkdir()
-        change(data, "  min_steps: 1  # passes are repeated until", "  min_steps: 30  # passes are")
+        change(data, "  min_steps: 1  # passes are repeated until", "  min_steps: 15  # passes are")
         rows = [
             [{"label": CLASSES[n % 3], "score": 0.9, "segment": [START_S, END_S]}] * (n < 5)
             for n in range(TRAIN)
@@ -82,7 +82,7 @@ def test_what_is_written(made: Path) -> None:
     assert meta["classes"] == list(CLASSES)
     with (made / "fustal" / "curves_student.csv").open(newline="") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    assert [row["segments"] for row in rows][0] == 5
+    assert rows[0]["segments"] == 5
     assert rows[-1]["total"] < rows[0]["total"]
 
 

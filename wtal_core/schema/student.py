@@ -24,8 +24,8 @@ SHARES = ("focal_alpha", "ema_min_score", "crop_share", "crop_keep", "min_score"
 class StudentParams:
     """The network, what it learns from, how long, and how its predictions are read.
 
-    Published values for THUMOS14, where they are known. Differs: the published features have four
-    times as many snippets a second, so ranges and crops in snippets are longer here in seconds.
+    Published values for THUMOS14, where they are known. Differs: the published features have 7.5
+    snippets a second, ours 1.6, so that ranges and crops in snippets are longer here in seconds.
     """
 
     # whose proposals the filter chooses from: FuSTAL's generator, or a round of the collaboration

@@ -76,8 +76,8 @@ class TridentBoundaries:
     def offsets(self, video_N: Tensor, point_N: Tensor, class_N: Tensor) -> Tensor:
         """(N, 2) the mean distance under the softmax over the K rows of each side.
 
-        Eq. (5) and (6) of [TriDet]: the response of a row as a boundary plus the weight that the
-        point gives to its distance. Beyond the ends of the video the response is 0.
+        As in [TriDet]: a row's logit is its response as a boundary plus the weight that the point
+        gives to its distance. Beyond the ends of the video the response is 0.
         """
         step_K = torch.arange(self.bin_BP2K.shape[-1], device=point_N.device)
         sides = []
