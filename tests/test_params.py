@@ -21,6 +21,7 @@ from wtal_core.params import (
     read_section,
 )
 from wtal_core.schema.dataset import RunParams, SnippetParams, check_rounds
+from wtal_core.schema.encoders import EncoderParams
 from wtal_core.schema.strict import build
 from wtal_core.schema.thresholds import ThresholdParams
 
@@ -304,6 +305,18 @@ class TestCheck:
         spoilt = self.spoil(tmp_path, "dataset.yaml", line, "")
         with pytest.raises(ParamsError, match=f"method.{section} is missing"):
             check(*spoilt)
+
+    def test_a_data_set_from_before_encoders_is_told_what_to_write(self, tmp_path: Path) -> None:
+        text = (ROOT / "data/demo/dataset.yaml").read_text()
+        start, end = text.index("encoders:"), text.index("i3d:\n")
+        spoilt = self.spoil(tmp_path, "dataset.yaml", text[start:end], "")
+        told = r"'encoders' is missing; write `encoders: {backend: torch, precision: fp32}`"
+        with pytest.raises(ParamsError, match=told):
+            check(*spoilt)
+        read = read_facts(spoilt[1], "encoders", EncoderParams, optional=True)
+        assert read == EncoderParams("torch", "fp32")
+        with pytest.raises(ParamsError, match="'encoders' is missing"):
+            read_facts(spoilt[1], "encoders", EncoderParams)
 
     def test_it_takes_less_than_a_second_and_no_torch(self, tmp_path: Path) -> None:
         self.spoil(tmp_path, "params.yaml", "delta_h: 0.3", "delta_hh: 0.3")
