@@ -93,10 +93,15 @@ def used_bytes(folder: Path) -> int:
 
 def adjust(source: Path, target: Path, epochs: int, min_steps: int, precision: str) -> None:
     """params.yaml with other numbers of epochs, of the least steps in one, and precision."""
-    text = source.read_text(encoding="utf-8")
-    text = re.sub(r"^  epochs: (10|20)\b", f"  epochs: {epochs}", text, flags=re.MULTILINE)
-    text = re.sub(r"^  min_steps: \d+", f"  min_steps: {min_steps}", text, flags=re.MULTILINE)
-    text = re.sub(r"^  precision: \w+", f"  precision: {precision}", text, flags=re.MULTILINE)
+    # of the sections that this measures: FuSTAL's have such keys, too
+    parts = re.split(r"^(?=\w+:)", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    numbers = {"epochs": str(epochs), "min_steps": str(min_steps), "precision": precision}
+    for i, part in enumerate(parts):
+        if part.startswith(("warm_up:", "b_step:", "f_step:")):
+            for key, value in numbers.items():
+                part = re.sub(rf"^  {key}: \w+", f"  {key}: {value}", part, flags=re.MULTILINE)
+            parts[i] = part
+    text = "".join(parts)
     target.write_text(text, encoding="utf-8")
 
 

@@ -42,6 +42,7 @@ DATASET = """dataset: {name: package, synthetic: true}
 video: {fps: 25.0, short_side: 256, crop: 224}
 snippet: {frames: 16, stride: 16}
 flow: {method: tvl1, bound: 20.0}
+encoders: {backend: torch, precision: fp32}
 i3d: {rgb: encoders/i3d_rgb, flow: encoders/i3d_flow}
 clip: {weights: encoders/clip}
 evaluation: {protocol: activitynet}
