@@ -23,7 +23,7 @@ demo: setup
 	dvc repro
 
 study: setup
-	dvc repro data/study/dvc.yaml
+	dvc repro data/study/dvc.yaml $(wildcard fustal/study/dvc.yaml)
 
 test: setup
 	ruff check

@@ -5,32 +5,13 @@ In: study.yaml, params.yaml, dataset.yaml, labels.json, i3d/, clip/, the CLIP ch
 that ends in segments, runs/<unit>/predictions.json and runs/<unit>/scores.zarr.
 """
 
-import json
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stages.launch import launch
-from stages.parts.study_file import read_study
-from stages.parts.study_steps import (
-    Job,
-    folder_of,
-    hash_data,
-    is_done,
-    link_tree,
-    load_index,
-    read_tracked,
-    run,
-)
-from wtal_core.atomic import fresh_folder
-from wtal_core.items import map_items
-from wtal_core.params import load_yaml, read_facts
-from wtal_core.schema.encoders import ClipParams
-from wtal_core.study.plan import Documents, plan_study
-
-log = logging.getLogger(__name__)
+from stages.parts.study_steps import run_round, run_study
 
 
 def main(
@@ -40,23 +21,8 @@ def main(
     pipeline: Annotated[Path, typer.Option(help="the pipeline")] = Path("dvc.yaml"),
 ) -> None:
     """Train and localize every row of the study; finished steps are not done again."""
-    asked = read_study(study or data / "study.yaml")
-    base = Documents(load_yaml(params), load_yaml(data / "dataset.yaml"))
-    tracked = read_tracked(load_yaml(pipeline), pipeline.parent)
-    clip = data / read_facts(data / "dataset.yaml", "clip", ClipParams).weights
-    plan = plan_study(asked, base, tracked, hash_data(data, clip))
-    due = [Job(step, data.absolute()) for step in plan.in_order() if not is_done(step)]
-    log.info("%d of %d steps to do", len(due), len(plan.steps))
-    for _ in map_items(run, due, "steps of the study"):
-        pass
-    with fresh_folder(data / "runs") as fresh:
-        for _, _, round_, unit in plan.results:
-            if not (fresh / unit).exists():
-                done = folder_of(plan.steps[unit])
-                link_tree(done / round_ / "predictions.json", fresh / unit / "predictions.json")
-                link_tree(done / "scores" / f"{round_}.zarr", fresh / unit / "scores.zarr")
-        text = json.dumps(load_index(plan.results), indent=1) + "\n"
-        (fresh / "index.json").write_text(text, encoding="utf-8")
+    asked = study or data / "study.yaml"
+    run_study(data, asked, params, [pipeline], data / "runs", run_round)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ from wtal_core.schema.fustal import FUSTAL
 STAGE_FILES = {p.stem for p in (ROOT / "stages").glob("*.py")} - {"__init__", "launch"}
 DATA = "data/demo"
 STUDY = "data/study"
+FUSTAL_STUDY = "fustal/study"
+# Names of stages are told apart by it: both studies have stages that other pipelines have, too.
+PREFIX = {ROOT / STUDY: "study/", ROOT / FUSTAL_STUDY: "fustal_study/"}
+STUDIES = ("study_train", "fustal_study")  # stages that run other stages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +82,7 @@ def load_stages() -> dict[str, Stage]:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     found: dict[str, Stage] = {}
     for path in PIPELINES:
-        # The study makes its features by the same stages: names alone do not tell them apart.
-        prefix = "study/" if path.parent == ROOT / STUDY else ""
+        prefix = PREFIX.get(path.parent, "")
         for name, body in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items():
             for key, values in rolled_out(body, params).items():
                 shared = {"dataset": "demo", "student.proposals": params["student"]["proposals"]}
@@ -131,7 +134,7 @@ def test_every_stage_has_a_file_and_every_file_a_stage() -> None:
 
 def test_the_names_of_dvc_yaml_are_those_of_the_files() -> None:
     for name, stage in ALL.items():
-        short = name.removeprefix("study/")
+        short = name.split("/")[-1]
         assert re.fullmatch(rf"{stage.module.removeprefix('demo_')}(_r0|@\w+)?", short)
 
 
@@ -193,7 +196,7 @@ class TestNumbers:
     """Every key does something: it is known, typed, and tracked by a stage that reads it."""
 
     def tracked(self, file: str) -> set[str]:
-        stages = (s for s in ALL.values() if s.module not in ("check", "study_train"))
+        stages = (s for s in ALL.values() if s.module not in ("check", *STUDIES))
         return {key for s in stages for path, key in s.params if path == file}
 
     def test_every_key_of_params_yaml_is_known_and_tracked(self) -> None:
@@ -211,7 +214,7 @@ class TestNumbers:
         """A changed theta_loc must not train anything again."""
         for name, stage in ALL.items():
             keys = {key for _, key in stage.params if key.startswith("thresholds")}
-            if name.startswith(("b_step", "f_step", "evaluate", "study/study_evaluate")):
+            if name.startswith(("b_step", "f_step", "evaluate")) or "study_evaluate" in name:
                 assert keys == {"thresholds.delta_h", "thresholds.delta_l"}
             elif name.startswith("infer"):
                 assert keys == {"thresholds.theta_cls", "thresholds.theta_loc"}
@@ -234,15 +237,17 @@ class TestNumbers:
 
     def test_a_study_tracks_what_the_stages_that_it_runs_track(self) -> None:
         """All of `method:` stands for its sections; `rounds` come from study.yaml."""
-        ran = [s for s in ALL.values() if s.module in ("warm_up", "b_step", "f_step", "infer")]
-        below = {(file, key.split(".")[0]) for s in ran for file, key in s.params}
-        ours = ALL["study/study_train"].params
-        tracked = {(file.replace(STUDY, DATA), key) for file, key in ours}
-        assert tracked - below == {(f"{DATA}/study.yaml", key) for key in ("seeds", "rows")}
-        assert below <= tracked
+        for study in (s for s in ALL.values() if s.module in STUDIES):
+            asked = shlex.split(study.cmd)
+            path = asked[asked.index("--study") + 1] if "--study" in asked else f"{DATA}/study.yaml"
+            ran = [s for s in ALL.values() if f"stages/{s.module}.py" in study.deps]
+            below = {(f, key.split(".")[0]) for s in ran if s != study for f, key in s.params}
+            tracked = {(file.replace(STUDY, DATA), key) for file, key in study.params}
+            assert tracked - below == {(path, key) for key in ("seeds", "rows")}
+            assert below <= tracked
 
     def test_a_stage_tracks_a_section_and_its_overrides_together(self) -> None:
-        for stage in (s for s in ALL.values() if s.module != "study_train"):
+        for stage in (s for s in ALL.values() if s.module not in STUDIES):
             keys = {key for path, key in stage.params if path == "params.yaml"}
             sections = {key.split(".")[0] for key in keys} & set(METHOD)
             overrides = {key for _, key in stage.params if key.startswith("method.")}
@@ -251,7 +256,7 @@ class TestNumbers:
     @pytest.mark.parametrize("name", ALL)
     def test_a_stage_tracks_what_its_code_reads(self, name: str) -> None:
         """read_params(..., "section", ...) in its stages/ files against `params` in dvc.yaml."""
-        if ALL[name].module in ("check", "study_train"):
+        if ALL[name].module in ("check", *STUDIES):
             pytest.skip("tracks files whole, or what other stages read")
         files = [f for f in code_of_stage(ALL[name].module) if f.startswith("stages/")]
         read = {
@@ -317,7 +322,7 @@ def test_what_reruns_when_a_threshold_changes() -> None:
     """delta_h: from b_step on and nothing before."""
     changed = {n for n, s in ALL.items() if ("params.yaml", "thresholds.delta_h") in s.params}
     hit = changed | {n for n, s in ALL.items() if upstream(s) & changed}
-    hit = {n for n in hit if not n.startswith("study/")}
+    hit = {n for n in hit if "/" not in n}
     first = {"b_step", "f_step", "infer", "evaluate", "summary"}
     assert {ALL[n].module for n in hit} - {"fustal_rounds"} == first
     # Nothing of the warm-up but the figures of its pseudo-labels, which delta_h defines.

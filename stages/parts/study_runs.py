@@ -4,27 +4,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages.parts.measuring import label_videos
+from stages.parts.measuring import Labelled, label_videos
 from wtal_core.annotations import read_json, read_predictions
 from wtal_core.errors import WtalError
 from wtal_core.evaluation.bootstrap import draw_videos, resample_iou, resample_map
 from wtal_core.evaluation.claims import Values
 from wtal_core.evaluation.detection import evaluate_detections
+from wtal_core.evaluation.pseudo_segments import (
+    SegmentQuality,
+    count_segments,
+    resample_quality,
+)
 from wtal_core.evaluation.report import READINGS, average_columns, detection_metrics
 from wtal_core.ground_truth import read_ground_truth
 from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.study import StudyParams
 from wtal_core.schema.thresholds import ThresholdParams
+from wtal_core.segments import Floats
 from wtal_core.store import read_sequences
 
+PSEUDO_SEGMENTS = ("pseudo_precision", "pseudo_recall")
+TIOU = 0.5  # of both
 SEED = 0  # of the resamples: the same for all runs, so that differences are of the same videos
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run's segments and scores, and what they are measured by."""
+    """What one run ended in, and what it is measured by."""
 
     unit: Path
     data: Path
@@ -56,23 +65,55 @@ def read_runs(folder: Path, study: StudyParams) -> dict[tuple[str, int, str], st
 
 
 def measure(job: Job) -> Values:
-    """Every metric of a run, once exactly and once for each resample of the videos."""
+    """Every metric of a run, once exactly and once for each resample of the videos.
+
+    A run of FuSTAL has no scores of two branches; only one of a student has pseudo-segments.
+    """
     truth = read_ground_truth(job.data / "ground_truth.json", "test")
     predictions = read_predictions(job.unit / "predictions.json")
-    scores = read_sequences(job.unit / "scores.zarr")
     tious, rules = job.facts.tious, (job.facts.protocol, truth.ambiguous, job.facts.ties)
     detection = evaluate_detections(predictions, truth.segments, tious, *rules)
-    labelled = label_videos(scores, truth, job.thresholds, job.labelling)
-    exact = detection_metrics(detection) | labelled.metrics()
-
+    exact = detection_metrics(detection)
     videos = sorted(truth.durations)
     times_RV = draw_videos(len(videos), job.resamples, SEED)
     map_RK = resample_map(predictions, truth.segments, tious, videos, times_RV, *rules)
     resampled = average_columns(map_RK, tious)
+    if (job.unit / "scores.zarr").is_dir():
+        labelled = label_videos(
+            read_sequences(job.unit / "scores.zarr"), truth, job.thresholds, job.labelling
+        )
+        exact |= labelled.metrics()
+        resampled |= resample_labels(labelled, videos, times_RV)
+    if (job.unit / "pseudo_segments.json").is_file():
+        once, often = measure_pseudo_segments(job)
+        exact |= once
+        resampled |= often
+    return Values(exact, {name: value.astype(np.float32) for name, value in resampled.items()})
+
+
+def resample_labels(
+    labelled: Labelled, videos: list[str], times_RV: NDArray[np.int64]
+) -> dict[str, Floats]:
+    """mIoU of each branch's labels, in both readings, for each resample."""
+    resampled = {}
     of_labelled_RV = times_RV[:, [videos.index(name) for name in labelled.videos]]
     for branch, labels in labelled.labels.items():
         for uncertain, ending in READINGS:
             fg_R, bg_R = resample_iou(labels, labelled.masks, uncertain, of_labelled_RV)
             resampled[f"fg_miou_{branch}{ending}"] = fg_R
             resampled[f"bg_miou_{branch}{ending}"] = bg_R
-    return Values(exact, {name: value.astype(np.float32) for name, value in resampled.items()})
+    return resampled
+
+
+def measure_pseudo_segments(job: Job) -> tuple[dict[str, float], dict[str, Floats]]:
+    """Precision and recall of what a student learnt from, on the training split."""
+    truth = read_ground_truth(job.data / "ground_truth.json", "train")
+    found = read_predictions(job.unit / "pseudo_segments.json")
+    videos = sorted(truth.durations)
+    counts_V4 = count_segments(found, truth.segments, TIOU, videos)
+    quality = SegmentQuality(*counts_V4.sum(axis=0).tolist())
+    resampled = resample_quality(counts_V4, draw_videos(len(videos), job.resamples, SEED))
+    return (
+        dict(zip(PSEUDO_SEGMENTS, (quality.precision, quality.recall), strict=True)),
+        dict(zip(PSEUDO_SEGMENTS, resampled, strict=True)),
+    )

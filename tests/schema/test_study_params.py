@@ -52,6 +52,14 @@ def test_rows_set_a_key_of_a_section(key: str) -> None:
         Row({key: 1})
 
 
+@pytest.mark.parametrize("student", ["r2", "r-1", "generator"])
+def test_a_student_learns_from_the_generator_or_a_round_of_the_row(student: str) -> None:
+    assert Row(rounds=1, student="r1").results == ("r0", "r1", "student")
+    assert Row(rounds=0, student="fustal").results == ("r0", "generator", "student")
+    with pytest.raises(ValueError, match=rf"student is one of fustal, r0, r1, got '{student}'"):
+        Row(rounds=1, student=student)
+
+
 def test_our_own_study_can_be_read() -> None:
     study = read_study(ROOT / "data/study/study.yaml")
     assert len(study.seeds) >= 3

@@ -8,10 +8,21 @@ import pytest
 
 from stages import evaluate, study_evaluate
 from stages.parts.study_runs import SEED
-from tests.stages.tiny_study import RESAMPLES, TIOUS, contents, make_data, measure, read, report
+from tests.stages.tiny_study import (
+    RESAMPLES,
+    STUDY,
+    TIOUS,
+    contents,
+    make_data,
+    measure,
+    read,
+    report,
+)
+from wtal_core.annotations import write_predictions
 from wtal_core.evaluation.bootstrap import draw_videos
 from wtal_core.evaluation.report import metric_names
 from wtal_core.items import map_items
+from wtal_core.segments import Segments
 
 
 @pytest.fixture
@@ -97,3 +108,53 @@ def test_the_same_bytes_again_from_two_processes(
     monkeypatch.setenv("WTAL_WORKERS", "2")
     (data.parents[1] / "docs" / "tiny" / "old.png").write_bytes(b"of an earlier study")
     assert contents(measure(data)) | contents(report(data)) == first
+
+
+def test_a_student_is_measured_with_what_it_learnt_from(data: Path) -> None:
+    """Without scores there is no mIoU; 1 of 2 pseudo-segments is right, of 3 instances 1."""
+    truth = json.loads((data / "ground_truth.json").read_text())
+    rows = [("hop", [2.0, 6.0]), ("run", [8.0, 9.0]), ("hop", [12.0, 14.0])]
+    truth["database"]["t"] = {
+        "subset": "train", "duration": 20.0,
+        "annotations": [{"label": label, "segment": times} for label, times in rows],
+    }  # fmt: skip
+    (data / "ground_truth.json").write_text(json.dumps(truth))
+    unit = data / "runs" / "student"
+    unit.mkdir()
+    perfect = data / "runs" / "perfect" / "predictions.json"
+    (unit / "predictions.json").write_bytes(perfect.read_bytes())
+    segments = Segments.build(["t", "t"], ["hop", "hop"], [2.0, 8.0], [6.5, 9.0], [0.9, 0.8])
+    write_predictions(unit / "pseudo_segments.json", segments, ["t"])
+    index = json.loads((data / "runs" / "index.json").read_text())
+    index["results"] += [
+        {"row": "on", "seed": seed, "round": result, "unit": found}
+        for seed in STUDY["seeds"]
+        for result, found in (("r0", "poor-0"), ("student", "student"))
+    ]
+    (data / "runs" / "index.json").write_text(json.dumps(index))
+    asked = json.loads(json.dumps(STUDY))
+    asked["rows"]["on"] = {"rounds": 0, "student": "r0"}
+    table = asked["tables"][0]
+    table["metrics"] += ["pseudo_precision", "pseudo_recall"]
+    table["entries"].append({"label": "student", "row": "on", "round": "student"})
+    table["claims"] += [
+        {"says": "as good", "better": "student", "worse": "after", "metric": "map@0.5"},
+        {"says": "nothing", "better": "student", "worse": "after", "metric": "fg_miou"},
+    ]
+    (data / "study.yaml").write_text(json.dumps(asked))
+
+    results = measure(data)
+    found = {
+        x["metric"]: float(x["value"])
+        for x in read(results / "metrics.csv")
+        if (x["row"], x["seed"], x["round"]) == ("on", "3", "student")
+    }
+    assert found["pseudo_precision"] == pytest.approx(1 / 2)
+    assert found["pseudo_recall"] == pytest.approx(1 / 3)
+    assert found["map@0.5"] == 1
+    assert not [name for name in found if "miou" in name]
+    as_good, nothing = read(results / "differences.csv")[-2:]
+    assert (float(as_good["difference"]), as_good["verdict"]) == (0, "open")
+    assert nothing["verdict"] == "open"
+    page = (report(data) / "tiny.md").read_text()
+    assert "| student | **100.0 ± 0.0** | – | – | – | **50.0 ± 0.0** | **33.3 ± 0.0** |" in page

@@ -94,7 +94,7 @@ def test_what_is_finished_is_not_done_again(trained: Path, monkeypatch: pytest.M
     def fail(job: study_steps.Job) -> str:
         raise AssertionError(f"{job} is done again")
 
-    monkeypatch.setattr(study_train, "run", fail)
+    monkeypatch.setattr(study_steps, "run", fail)
     shutil.rmtree(trained / "runs")
     run(trained)
     again = {key: (p / "predictions.json").read_bytes() for key, p in units(trained).items()}

@@ -108,3 +108,62 @@ def test_an_unknown_key_is_refused() -> None:
         plan({"one": Row({"f_step.epoch": 5})})
     with pytest.raises(ParamsError, match=r"did you mean 'f_step'"):
         plan({"one": Row({"f_stop.epochs": 5})})
+
+
+FUSTAL = TRACKED | {
+    "fustal_generate": Tracked(("seed", "fustal_generate"), (), "g"),
+    "fustal_propose": Tracked((), (), "p"),
+    "fustal_rounds": Tracked(("localize", "cbp"), (), "r"),
+    "fustal_filter": Tracked(("student.proposals",), (), "k"),
+    "fustal_student": Tracked(("seed", "student"), (), "s"),
+    "fustal_infer": Tracked(("student",), (), "d"),
+}
+MORE = BASE.params | {
+    "fustal_generate": {"width": 4}, "student": {"proposals": "fustal", "head": "trident"},
+}  # fmt: skip
+
+
+def plan_with_students(rows: dict[str, Row]) -> Plan:
+    return plan_study(StudyParams((0,), rows, ()), Documents(MORE, BASE.dataset), FUSTAL, "d")
+
+
+def test_a_student_stands_on_the_generator() -> None:
+    found = plan_with_students({"one": Row(rounds=0, student="fustal")})
+    assert [r[2] for r in found.results] == ["r0", "generator", "student"]
+    by_stage = {step.stage: step for step in found.steps.values()}
+    assert [i.stage for i in by_stage["fustal_propose"].inputs] == ["fustal_generate"]
+    assert [i.stage for i in by_stage["fustal_filter"].inputs] == ["fustal_propose"]
+    assert [i.stage for i in by_stage["fustal_student"].inputs] == ["fustal_filter"]
+    assert [i.stage for i in by_stage["fustal_infer"].inputs] == ["fustal_student", "fustal_filter"]
+    assert not by_stage["fustal_generate"].inputs
+    assert "fustal_rounds" not in by_stage
+
+
+def test_a_student_stands_on_the_round_that_it_names() -> None:
+    found = plan_with_students(
+        {"one": Row(rounds=2, student="r1"), "two": Row(rounds=2, student="r2")}
+    )
+    assert [r[2] for r in found.results[:4]] == ["r0", "r1", "r2", "student"]
+    made = {s.round: s for s in found.steps.values() if s.stage == "fustal_rounds"}
+    assert set(made) == {"r1", "r2"}
+    for round_, step in made.items():
+        assert [(i.stage, i.round) for i in step.inputs] == [("f_step", round_), ("b_step", round_)]
+        assert step.documents.params["student"]["proposals"] == round_
+    assert count(found) == {"warm_up": 1, "b_step": 2, "f_step": 2, "infer": 3}
+
+
+def test_students_that_differ_share_what_comes_before() -> None:
+    rows = {
+        "one": Row(rounds=0, student="fustal"),
+        "head": Row({"student.head": "actionformer"}, rounds=0, student="fustal"),
+        "wide": Row({"fustal_generate.width": 8}, rounds=0, student="fustal"),
+    }
+    stages = [step.stage for step in plan_with_students(rows).steps.values()]
+    assert stages.count("fustal_generate") == stages.count("fustal_filter") == 2
+    assert stages.count("fustal_student") == stages.count("fustal_infer") == 3
+    assert stages.count("warm_up") == stages.count("infer") == 1
+
+
+def test_a_student_without_its_stages_is_refused() -> None:
+    with pytest.raises(ParamsError, match=r"one has a student.*run the stage fustal_study"):
+        plan({"one": Row(rounds=0, student="fustal")})

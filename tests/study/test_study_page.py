@@ -7,7 +7,7 @@ import pytest
 
 from wtal_core.schema.study import Claim, Entry, Row, StudyParams, Table
 from wtal_core.study.plots import draw_all
-from wtal_core.study.report import Results, cell, escape, name_metric, signed, write_page
+from wtal_core.study.report import Heading, Results, cell, escape, name_metric, signed, write_page
 
 ENTRIES = (
     Entry("before", "one", "r0"),
@@ -47,8 +47,12 @@ def make_results(**claim: str) -> Results:
     return Results(values, [CLAIM | claim])
 
 
+def heading(synthetic: bool = True) -> Heading:
+    return Heading("w2", "world", synthetic, "a/study.yaml")
+
+
 def page(results: Results, synthetic: bool = True) -> str:
-    return write_page(STUDY, results, "world", synthetic, ["claims.png"])
+    return write_page(STUDY, results, heading(synthetic), ["claims.png"])
 
 
 def test_the_first_line_says_what_world_it_is() -> None:
@@ -144,4 +148,4 @@ def test_a_claim_without_a_value_can_be_drawn() -> None:
 def test_only_what_the_study_has_is_drawn() -> None:
     short = StudyParams((0,), {"one": Row(rounds=1)}, (Table("T", "Q", METRICS[:1], ENTRIES[:1]),))
     assert draw_all(short, Results(make_results().values, []), "w") == {}
-    assert "## Claims" not in write_page(short, Results(make_results().values, []), "w", True, [])
+    assert "## Claims" not in write_page(short, Results(make_results().values, []), heading(), [])

@@ -107,7 +107,10 @@ def read_metric(exact: Mapping[str, float], entry: Entry, metric: str) -> float:
 
 def read_resampled(resampled: Mapping[str, Floats], entry: Entry, metric: str) -> Floats:
     """(R,) as `read_metric`, for each resample."""
-    found_R: Floats = np.min([resampled[name] for name in names_of(metric, entry)], axis=0)
+    unknown_R = np.full_like(next(iter(resampled.values())), np.nan)
+    found_R: Floats = np.min(
+        [resampled.get(name, unknown_R) for name in names_of(metric, entry)], axis=0
+    )
     return found_R
 
 

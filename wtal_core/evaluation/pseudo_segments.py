@@ -1,14 +1,16 @@
 """How good pseudo-segments are: precision and recall against the instances, at one tIoU.
 
-Letters: N pseudo-segments, G instances, Q pairs of both.
+Letters: N pseudo-segments, V videos, R resamples of them, Q pairs of a segment and an instance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wtal_core.evaluation.matching import Rows, overlapping_pairs, split
-from wtal_core.segments import Segments
+from wtal_core.evaluation.matching import overlapping_pairs, split
+from wtal_core.segments import Floats, Segments
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,35 @@ def measure_segments(found: Segments, truth: Segments, tiou: float) -> SegmentQu
     """
     if not len(truth):
         raise ValueError("there is no instance to measure against")
-    classes = sorted({*truth.label.tolist(), *found.label.tolist()})
     videos = sorted({*truth.video.tolist(), *found.video.tolist()})
-    right = reached = 0
+    counts_V4 = count_segments(found, truth, tiou, videos)
+    return SegmentQuality(*counts_V4.sum(axis=0).tolist())
+
+
+def count_segments(
+    found: Segments, truth: Segments, tiou: float, videos: Sequence[str]
+) -> NDArray[np.int64]:
+    """(V, 4) of each video: segments, instances, right segments, reached instances.
+
+    `videos` names every video of both.
+    """
+    classes = sorted({*truth.label.tolist(), *found.label.tolist()})
+    counts_V4 = np.zeros((len(videos), 4), dtype=np.int64)
     for ours, theirs in zip(
         split(found, classes, videos), split(truth, classes, videos), strict=True
     ):
-        some_right, some_reached = _hits(ours, theirs, tiou)
-        right, reached = right + some_right, reached + some_reached
-    return SegmentQuality(len(found), len(truth), right, reached)
+        found_Q, actual_Q, tiou_Q = overlapping_pairs(ours, theirs)
+        right, reached = np.unique(found_Q[tiou_Q >= tiou]), np.unique(actual_Q[tiou_Q >= tiou])
+        groups = (ours.video_N, theirs.video_N, ours.video_N[right], theirs.video_N[reached])
+        for column, video_N in enumerate(groups):
+            counts_V4[:, column] += np.bincount(video_N, minlength=len(videos))
+    return counts_V4
 
 
-def _hits(found: Rows, actual: Rows, tiou: float) -> tuple[int, int]:
-    found_Q, actual_Q, tiou_Q = overlapping_pairs(found, actual)
-    enough_Q = tiou_Q >= tiou
-    return len(np.unique(found_Q[enough_Q])), len(np.unique(actual_Q[enough_Q]))
+def resample_quality(
+    counts_V4: NDArray[np.int64], times_RV: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """(R,) precision and recall where video v counts `times_RV[:, v]` times; NaN for 0 / 0."""
+    segments_R, instances_R, right_R, reached_R = (times_RV @ counts_V4).T
+    with np.errstate(invalid="ignore"):
+        return right_R / segments_R, reached_R / instances_R

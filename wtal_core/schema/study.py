@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Value = bool | int | float | str
+OWN = "fustal"  # a row's `student` that learns from FuSTAL's own generator
+GENERATOR, STUDENT = "generator", "student"  # results of FuSTAL, beside those of rounds
 
 
 @dataclass(frozen=True)
@@ -13,10 +15,21 @@ class Row:
 
     set: dict[str, Value] = field(default_factory=dict)  # `section.key`: value
     rounds: int = 2  # 0: the warm-up alone
+    # FuSTAL's student on top: whose proposals it learns from, `fustal` or a round that the row has
+    student: str = ""
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What is measured: each round, and what FuSTAL adds."""
+        added = (GENERATOR, STUDENT) if self.student == OWN else (STUDENT,) if self.student else ()
+        return (*(f"r{number}" for number in range(self.rounds + 1)), *added)
 
     def __post_init__(self) -> None:
         if self.rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {self.rounds}")
+        sources = ("", OWN, *(f"r{number}" for number in range(self.rounds + 1)))
+        if self.student not in sources:
+            raise ValueError(f"student is one of {', '.join(sources[1:])}, got {self.student!r}")
         for key in self.set:
             if not re.fullmatch(r"[a-z_0-9]+\.[a-z_0-9]+", key):
                 raise ValueError(f"set takes keys like `loss.fb_weight`, got {key!r}")
@@ -24,11 +37,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a table: a round of a row, over all seeds."""
+    """A line of a table: a result of a row, over all seeds."""
 
     label: str
     row: str
-    round: str  # r0 is the warm-up
+    round: str  # r0 is the warm-up; generator, student
     branch: Literal["cbp", "vlp"] = "cbp"  # whose pseudo-labels the mIoU is of
 
 
@@ -56,6 +69,7 @@ class Table:
     metrics: tuple[str, ...]  # e.g. map@0.5, map_avg_0.1-0.7, fg_miou, bg_miou, min_miou
     entries: tuple[Entry, ...]
     claims: tuple[Claim, ...] = ()
+    note: str = ""  # shown below: what the numbers do not say themselves
 
     def __post_init__(self) -> None:
         labels = [entry.label for entry in self.entries]
@@ -77,12 +91,12 @@ class StudyParams:
     resamples: int = 1000  # of the videos, for the confidence intervals
 
     def runs(self) -> list[tuple[str, int, str]]:
-        """Row, seed and round of everything that is measured."""
+        """Row, seed and result of everything that is measured."""
         return [
-            (name, seed, f"r{number}")
+            (name, seed, result)
             for name, row in self.rows.items()
             for seed in self.seeds
-            for number in range(row.rounds + 1)
+            for result in row.results
         ]
 
     def __post_init__(self) -> None:
@@ -92,8 +106,8 @@ class StudyParams:
             raise ValueError(f"seeds must differ and be at least one, got {self.seeds}")
         for table in self.tables:
             for entry in table.entries:
-                last = self.rows[entry.row].rounds if entry.row in self.rows else -1
-                if entry.round not in {f"r{number}" for number in range(last + 1)}:
+                row = self.rows.get(entry.row)
+                if not row or entry.round not in row.results:
                     raise ValueError(
                         f"{table.title}: {entry.label!r} shows {entry.row} {entry.round}, which "
                         "no row makes"

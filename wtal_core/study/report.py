@@ -8,7 +8,13 @@ from wtal_core.evaluation.claims import mean_and_spread, read_metric
 from wtal_core.schema.study import Entry, StudyParams, Table
 
 VERDICTS = {"holds": "holds", "fails": "**does not hold**", "open": "not decided"}
-TITLES = {"fg_miou": "foreground mIoU", "bg_miou": "background mIoU", "min_miou": "smaller mIoU"}
+TITLES = {
+    "fg_miou": "foreground mIoU",
+    "bg_miou": "background mIoU",
+    "min_miou": "smaller mIoU",
+    "pseudo_precision": "precision of pseudo-segments",
+    "pseudo_recall": "recall of pseudo-segments",
+}
 NOTHING = "–"  # in the place of a value that does not exist
 MARKUP = "\\`*_{}[]<>|#~&$"
 
@@ -22,6 +28,16 @@ class Results:
 
     values: Mapping[tuple[str, int, str], Mapping[str, float]]
     claims: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the page is about: its own name, its data set's, and the file that says what ran."""
+
+    name: str
+    data: str
+    synthetic: bool
+    study: str
 
 
 @dataclass(frozen=True)
@@ -42,14 +58,14 @@ def cell(results: Results, entry: Entry, metric: str, seeds: Sequence[int]) -> C
 
 
 def write_page(
-    study: StudyParams, results: Results, name: str, synthetic: bool, pictures: Sequence[str]
+    study: StudyParams, results: Results, heading: Heading, pictures: Sequence[str]
 ) -> str:
     """The whole page; `pictures` are names of files in the folder `<name>/` beside it."""
-    world = "a synthetic world" if synthetic else "the data set"
+    world = "a synthetic world" if heading.synthetic else "the data set"
     seeds = len(study.seeds)
     parts = [
-        f"**All numbers on this page are of {world}, `data/{name}`.** `make study` writes the page "
-        "from the results; do not edit it.",
+        f"**All numbers on this page are of {world}, `data/{heading.data}`.** `make study` writes "
+        "the page from the results; do not edit it.",
         "# Study",
         f"Each row was run with {count(seeds, 'seed')} on the same features; tables show mean ± "
         "standard deviation over the seeds, in points, the best value in bold. A difference is the "
@@ -58,9 +74,9 @@ def write_page(
         "whole interval lies above the difference that it asks for, does not hold when the whole "
         "interval lies below, and is not decided in between. All mIoU are of labels that one rule "
         "makes, whichever a row trains with, uncertain snippets left out. "
-        f"`data/{name}/study.yaml` says what each row sets.",
+        f"`{heading.study}` says what each row sets.",
         *(["## Claims", sum_up(results), overview(results)] if results.claims else []),
-        *(f"![{picture.removesuffix('.png')}]({name}/{picture})" for picture in pictures),
+        *(f"![{picture.removesuffix('.png')}]({heading.name}/{picture})" for picture in pictures),
         *(section(table, study, results) for table in study.tables),
     ]
     return "\n\n".join(parts) + "\n"
@@ -114,6 +130,7 @@ def section(table: Table, study: StudyParams, results: Results) -> str:
         escape(table.question),
         table_lines(["", *(name_metric(metric) for metric in table.metrics)], rows),
         "\n".join(explain(claim) for claim in own),
+        escape(table.note),
     ]
     return "\n\n".join(part for part in parts if part)
 
