@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from stages import fustal_filter, fustal_generate, fustal_infer, fustal_propose, fustal_student
+from stages.parts import fustal_generator
+from stages.parts import fustal_student as training
 from tests.keys.case import Case, Scene
 from tests.keys.method import of_step, set_up, weights
 from wtal_core.annotations import read_json
 
 GENERATOR, PROPOSALS = "fustal/generator", "fustal/proposals/fustal"
 PSEUDO, STUDENT = "fustal/pseudo_segments.json", "fustal/student"
+TRAINERS = [fustal_generator, training]
 
 
 def prepare(folder: Path) -> None:
