@@ -8,6 +8,7 @@ from stages.parts import fustal_generator
 from stages.parts import fustal_student as training
 from tests.keys.case import Case, Scene
 from tests.keys.method import of_step, set_up, weights
+from tests.keys.run import see_pipeline
 from wtal_core.annotations import read_json
 
 GENERATOR, PROPOSALS = "fustal/generator", "fustal/proposals/fustal"
@@ -143,6 +144,7 @@ LEARN = {
 }
 READ = {"min_score": 0.02, "candidates": 9, "nms_sigma": 0.1, "max_per_video": 5}
 STUDENTS = {
+    "proposals": Case("r1", see_pipeline),
     **{name: Case(other, see_student) for name, other in LEARN.items()},
     "crop_keep": Case(1.0, see_student, {"student.crop": 11}),
     **{name: Case(other, see_detections) for name, other in READ.items()},
