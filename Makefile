@@ -1,5 +1,5 @@
 # setup  environment in .venv          demo   setup + the whole pipeline on the demo data set
-# test   lint, types and the tests     check  the same without the slow tests (under a minute)
+# test   lint, types and the tests     check  the same without the slow tests (3 minutes)
 # test-all  and those that take minutes each
 # study  the paper's comparisons and FuSTAL's on a larger synthetic data set, docs/study*.md (an hour)
 # bench  every benchmark beside what it is measured against (half an hour; some: ONLY=flow,nms)
