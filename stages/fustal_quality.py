@@ -35,7 +35,7 @@ def main(
     ):
         found = measure_segments(read_predictions(path), truth.segments, TIOU)
         metrics |= {
-            f"{name}": found.segments,
+            name: found.segments,
             f"{name}_precision@{TIOU:g}": found.precision,
             f"{name}_recall@{TIOU:g}": found.recall,
         }

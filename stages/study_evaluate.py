@@ -11,7 +11,7 @@ import typer
 
 from stages.launch import launch
 from stages.parts.study_file import read_study
-from stages.parts.study_runs import PSEUDO_SEGMENTS, Job, measure, read_runs
+from stages.parts.study_runs import OF_STUDENTS, Job, measure, read_runs
 from wtal_core.evaluation.claims import HEADER, Values, check_metrics, compare
 from wtal_core.evaluation.report import metric_names
 from wtal_core.items import map_items
@@ -37,7 +37,7 @@ def main(
     facts = read_facts(dataset_yaml, "evaluation", EvaluationParams)
     thresholds = read_params(params, dataset_yaml, "thresholds", ThresholdParams)
     labelling = read_params(params, dataset_yaml, "pseudo_labels", PseudoLabelParams)
-    known = (*metric_names(facts.tious), *PSEUDO_SEGMENTS)
+    known = (*metric_names(facts.tious), *OF_STUDENTS)
     check_metrics(asked, known, str(study or data / "study.yaml"))
     unit_of = read_runs(runs, asked)
     units = sorted(set(unit_of.values()))

@@ -15,6 +15,7 @@ from wtal_core.evaluation.detection import evaluate_detections
 from wtal_core.evaluation.pseudo_segments import (
     SegmentQuality,
     count_segments,
+    measure_segments,
     resample_quality,
 )
 from wtal_core.evaluation.report import READINGS, average_columns, detection_metrics
@@ -23,11 +24,16 @@ from wtal_core.schema.evaluation import EvaluationParams
 from wtal_core.schema.pseudo_labels import PseudoLabelParams
 from wtal_core.schema.study import StudyParams
 from wtal_core.schema.thresholds import ThresholdParams
-from wtal_core.segments import Floats
+from wtal_core.segments import Floats, Segments
 from wtal_core.store import read_sequences
 
-PSEUDO_SEGMENTS = ("pseudo_precision", "pseudo_recall")
-TIOU = 0.5  # of both
+# Of a student: what it learnt from, and what it would teach itself.
+LEARNT = ("pseudo_precision", "pseudo_recall")
+LENGTH = "pseudo_length"
+OWN_LABELS = ("confident_precision", "confident_recall")
+OF_STUDENTS = (*LEARNT, LENGTH, *OWN_LABELS)
+TIOU = 0.5  # of precision and recall
+CONFIDENT = 0.4  # student.ema_min_score by default: above it predictions become labels
 SEED = 0  # of the resamples: the same for all runs, so that differences are of the same videos
 
 
@@ -88,6 +94,9 @@ def measure(job: Job) -> Values:
         once, often = measure_pseudo_segments(job)
         exact |= once
         resampled |= often
+        sure = predictions.take(predictions.score > CONFIDENT)
+        own = measure_segments(sure, truth.segments, TIOU)
+        exact |= dict(zip(OWN_LABELS, (own.precision, own.recall), strict=True))
     return Values(exact, {name: value.astype(np.float32) for name, value in resampled.items()})
 
 
@@ -106,14 +115,21 @@ def resample_labels(
 
 
 def measure_pseudo_segments(job: Job) -> tuple[dict[str, float], dict[str, Floats]]:
-    """Precision and recall of what a student learnt from, on the training split."""
+    """Precision and recall of what a student learnt from, on the training split, and its median
+    length over that of the instances.
+    """
     truth = read_ground_truth(job.data / "ground_truth.json", "train")
     found = read_predictions(job.unit / "pseudo_segments.json")
     videos = sorted(truth.durations)
     counts_V4 = count_segments(found, truth.segments, TIOU, videos)
     quality = SegmentQuality(*counts_V4.sum(axis=0).tolist())
     resampled = resample_quality(counts_V4, draw_videos(len(videos), job.resamples, SEED))
-    return (
-        dict(zip(PSEUDO_SEGMENTS, (quality.precision, quality.recall), strict=True)),
-        dict(zip(PSEUDO_SEGMENTS, resampled, strict=True)),
-    )
+    exact = dict(zip(LEARNT, (quality.precision, quality.recall), strict=True))
+    exact[LENGTH] = float(np.median(lengths_s(found)) / np.median(lengths_s(truth.segments)))
+    return exact, dict(zip(LEARNT, resampled, strict=True))
+
+
+def lengths_s(segments: Segments) -> Floats:
+    """Seconds of each segment."""
+    length_N: Floats = segments.end_s - segments.start_s
+    return length_N

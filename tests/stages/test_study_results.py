@@ -151,6 +151,10 @@ def test_a_student_is_measured_with_what_it_learnt_from(data: Path) -> None:
     }
     assert found["pseudo_precision"] == pytest.approx(1 / 2)
     assert found["pseudo_recall"] == pytest.approx(1 / 3)
+    # medians of 4.5 and 1, and of 4, 1 and 2 seconds
+    assert found["pseudo_length"] == pytest.approx(2.75 / 2)
+    # all three predictions score above .4 and are right
+    assert (found["confident_precision"], found["confident_recall"]) == (1, 1)
     assert found["map@0.5"] == 1
     assert not [name for name in found if "miou" in name]
     as_good, nothing = read(results / "differences.csv")[-2:]

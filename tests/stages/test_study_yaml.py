@@ -8,7 +8,7 @@ import pytest
 
 from stages.check import PARAMS
 from stages.parts.study_file import read_study
-from stages.parts.study_runs import PSEUDO_SEGMENTS
+from stages.parts.study_runs import OF_STUDENTS
 from stages.parts.study_steps import read_tracked
 from tests.closure import PIPELINES, ROOT
 from wtal_core.evaluation.claims import check_metrics
@@ -79,7 +79,7 @@ def test_every_row_is_shown(study: StudyParams) -> None:
 
 def test_every_metric_is_measured(study: StudyParams) -> None:
     tious = read_facts(FACTS, "evaluation", EvaluationParams).tious
-    check_metrics(study, [*metric_names(tious), *PSEUDO_SEGMENTS], "study.yaml")
+    check_metrics(study, [*metric_names(tious), *OF_STUDENTS], "study.yaml")
 
 
 def test_there_are_seeds_enough_for_a_deviation(study: StudyParams) -> None:

@@ -14,6 +14,9 @@ TITLES = {
     "min_miou": "smaller mIoU",
     "pseudo_precision": "precision of pseudo-segments",
     "pseudo_recall": "recall of pseudo-segments",
+    "pseudo_length": "their length, % of an action's",
+    "confident_precision": "precision of its own confident segments",
+    "confident_recall": "recall of those",
 }
 NOTHING = "–"  # in the place of a value that does not exist
 MARKUP = "\\`*_{}[]<>|#~&$"
