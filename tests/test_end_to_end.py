@@ -60,18 +60,21 @@ def test_another_clean_run_killed_at_bad_moments_ends_in_the_same_bytes(
         ("features_i3d", 5, signal.SIGINT),
         ("features_clip", 2, signal.SIGKILL),
     ):
-        code, output = other.interrupt(kind, some_items(stage, count))
+        code, output = other.interrupt(kind, some_items(stage, count), stage)
         assert stages_in(output)[-1] == stage
         assert code == -signal.SIGKILL if kind is signal.SIGKILL else code > 0, output
         kept[stage] = other.items(stage)
         assert len(kept[stage]) < ITEMS[stage]
         assert f"data/demo/{stage.removeprefix('features_')}" not in other.hashes()
 
-    code, output = other.interrupt(signal.SIGKILL, lambda: other.epochs("b_step")[-1:] >= [2])
+    code, output = other.interrupt(
+        signal.SIGKILL, lambda: other.epochs("b_step")[-1:] >= [2], "b_step@r1"
+    )
     reached = other.epochs("b_step")[-1]
     assert reached < TINY["b_step"]["epochs"]
     rest = other.run("-m", "dvc", "repro")
-    assert stages_in(rest)[0] == "b_step@r1"
+    assert not {"check", *ITEMS, "warm_up"} & set(stages_in(rest))
+    assert "b_step@r1" in stages_in(rest)
     assert f"b_step@r1: goes on after epoch {reached}\n" in rest
 
     assert other.hashes() == tiny_run.hashes()

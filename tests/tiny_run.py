@@ -91,9 +91,14 @@ class Clone:
         """`dvc repro`: the stages that ran, in order."""
         return stages_in(self.run("-m", "dvc", "repro", *targets))
 
-    def interrupt(self, kind: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
-        """Start `dvc repro`, send its process group a signal as soon as `when()`; code, output."""
-        process = self.start("-m", "dvc", "repro")
+    def interrupt(
+        self, kind: signal.Signals, when: Callable[[], bool], target: str
+    ) -> tuple[int, str]:
+        """Start `dvc repro TARGET`, send its process group a signal as soon as `when()`.
+
+        Returns the exit code and the output. The target is what makes its stage the last to run.
+        """
+        process = self.start("-m", "dvc", "repro", target)
         while not when():
             assert process.poll() is None, f"over too early: {process.communicate()[0]}"
             time.sleep(0.005)
@@ -135,5 +140,10 @@ class Clone:
 
 
 def stages_in(output: str) -> list[str]:
-    """The stages that a `dvc repro` with this output ran."""
+    """The stages that a `dvc repro` with this output ran.
+
+    The order says no more than that a stage comes after those that it needs. Which of two
+    independent stages DVC runs first may change from one process to the next: it walks a set of
+    stages where a target takes fewer than half of the repository's, and Python salts its hashes.
+    """
     return re.findall(r"^Running stage '(?:data/demo/dvc\.yaml:)?([\w@]+)'", output, re.MULTILINE)
