@@ -1,4 +1,4 @@
-"""CONTRIBUTING's CBP branch, taken from the Markdown as it stands there, works."""
+"""The CBP branch of docs/adding-a-branch.md, taken from the Markdown as it stands there, works."""
 
 import importlib
 import importlib.util
@@ -24,13 +24,12 @@ from wtal_core.checkpoint import load_checkpoint
 from wtal_core.schema import branch
 
 ROOMS = (wtal_core.schema, wtal_core.branches, wtal_core.losses)
-SECTION = "A CBP branch, step by step"
+PAGE = ROOT / "docs" / "adding-a-branch.md"
 
 
 def blocks() -> dict[str, str]:
     """What stands in each fenced block that begins with the name of its place."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    text = text.split(f"## {SECTION}\n")[1].split("\n## ")[0]
+    text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```(?:python|yaml)\n# (\S+)[^\n]*\n(.*?)^```$", text, re.S | re.M)
     return dict(found)
 
