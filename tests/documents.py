@@ -5,12 +5,14 @@ import shlex
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from typer.core import TyperGroup
 
 from tests.closure import ROOT
 from wtal_cli.main import COMMANDS
+from wtal_core.params import load_yaml
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```\s*$", re.M | re.S)
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -112,6 +114,21 @@ def unknown(words: list[str]) -> str | None:
     }  # fmt: skip
     fault = check[kind](words[1:])
     return fault and f"{' '.join(words)}: {fault}"
+
+
+def unknown_switches(text: str) -> list[str]:
+    """Keys behind `-S` that params.yaml lacks, or dataset.yaml of the demo; `+` adds a key."""
+    found = []
+    for file, key in re.findall(r"-S '?~?(?:([\w/.]+):)?([a-z][\w.]*)", text):
+        place: Any = load_yaml(ROOT / ("data/demo/dataset.yaml" if file else "params.yaml"))
+        parts = key.split(".")
+        if file and parts[0] == "method":  # overrides any key of params.yaml
+            place, parts = load_yaml(ROOT / "params.yaml"), parts[1:]
+        for part in parts:
+            place = place.get(part) if isinstance(place, dict) else None
+        if place is None:
+            found.append(f"{file}:{key}" if file else key)
+    return found
 
 
 def _unknown_make(words: list[str]) -> str | None:
