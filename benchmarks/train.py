@@ -10,7 +10,6 @@ process of its own, for the sake of its peak memory, and the ways to train take 
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from benchmarks.train_rows import compare
 from wtal_core.branches.cbp import CBP
 from wtal_core.branches.vlp import VLP
 from wtal_core.encoders.clip import PromptedText, build_clip
+from wtal_core.planning.memory import peak_bytes
 from wtal_core.schema.branches import CbpParams, VlpParams
 from wtal_core.schema.losses import LossParams
 from wtal_core.schema.training import StepParams
@@ -139,8 +139,7 @@ def measure(case: Case) -> dict[str, Any]:
         torch.cuda.synchronize()
     seconds, worked = time.perf_counter() - begin, time.process_time() - worked
     rows, snippets = (sum(column) for column in zip(*seen, strict=True))
-    # Linux counts the peak in KiB.
-    peak = torch.cuda.max_memory_allocated() if cuda else peak_rss_kib() * 1024
+    peak = torch.cuda.max_memory_allocated() if cuda else peak_ram()
     return {
         "steps": len(seen),
         "step_s": round(seconds / len(seen), 4),
@@ -150,9 +149,12 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def peak_rss_kib() -> int:
-    """Of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_ram() -> int:
+    """Bytes, of this program so far; `ru_maxrss` of a child begins with its parent's."""
+    peak = peak_bytes()
+    if peak is None:
+        raise SystemExit("the peak of memory is in /proc, which only Linux has")
+    return peak
 
 
 def run_pass(model: nn.Module, videos: Sequence[Sample], case: Case) -> Iterator[tuple[int, int]]:

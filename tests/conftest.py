@@ -1,5 +1,6 @@
 """What test files share: one run of the whole pipeline, which takes a minute."""
 
+import os
 import signal
 
 import pytest
@@ -10,6 +11,18 @@ from tests.tiny_run import Clone
 # does could not be tested there.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What the one who tests has for a terminal is no matter of the program's: in a narrow box, or
+# with escapes for colours between its words, a message holds no sentence that a test looks for.
+os.environ["TERMINAL_WIDTH"] = "200"  # of typer's boxes
+os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):  # rich looks at each
+    os.environ.pop(name, None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know xdist's marker without xdist, too."""
+    config.addinivalue_line("markers", "xdist_group(name): in one of xdist's processes")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,20 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from wtal_core.errors import BadVideo, WtalError
 from wtal_core.pool import Died, WorkerError, run_pool
+
+
+def wait_for(condition: Callable[[], bool], else_: str) -> None:
+    end = time.monotonic() + 60  # only a hang takes so long
+    while not condition():
+        assert time.monotonic() < end, else_
+        time.sleep(0.01)
 
 
 def act(item: tuple[str, object]) -> object:
@@ -38,6 +46,10 @@ def act(item: tuple[str, object]) -> object:
         case "pid":
             time.sleep(0.2)
             return os.getpid()
+        case "meet":
+            (Path(str(value)) / str(os.getpid())).touch()
+            wait_for(lambda: len(list(Path(str(value)).iterdir())) == 2, "nobody came")
+            return os.getpid()
     raise AssertionError(word)
 
 
@@ -50,9 +62,10 @@ def test_no_items_need_no_worker() -> None:
     assert list(run_pool(act, [], 3)) == []
 
 
-def test_workers_run_side_by_side_with_one_thread_each() -> None:
+def test_workers_run_side_by_side_with_one_thread_each(tmp_path: Path) -> None:
+    """Each of two items is done only when the other is in work, too."""
     before = os.environ.get("OMP_NUM_THREADS")
-    assert len({pid for _, pid in run_pool(act, [("pid", 0)] * 4, 2)}) == 2
+    assert len({pid for _, pid in run_pool(act, [("meet", tmp_path)] * 2, 2)}) == 2
     assert list(run_pool(act, [("threads", 0)], 1)) == [(0, "1")]
     assert os.environ.get("OMP_NUM_THREADS") == before
 
@@ -85,7 +98,4 @@ def test_workers_end_when_the_caller_stops() -> None:
     results = run_pool(act, [("pid", 0)] * 3, 1)
     _, pid = next(results)
     results.close()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, "the worker lives on"
-        time.sleep(0.02)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the worker lives on")

@@ -4,7 +4,6 @@ python -m tests.predicting.long_film FOLDER, where `tiny_trained.make_trained` h
 """
 
 import json
-import resource
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy as np
 from tests.video.films import picture
 from wtal_core.encoders.windows import flow_or_still, snippet_batches
 from wtal_core.grid import SnippetGrid
+from wtal_core.planning.memory import peak_bytes
 from wtal_core.predicting.encoding import Encoders
 from wtal_core.predicting.settings import RunSettings, read_settings
 from wtal_core.video import flow, frames
@@ -74,8 +74,14 @@ def write_long(path: Path, count: int) -> Path:
 
 
 def peak_mb() -> float:
-    """Of this process, since it began."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    """Of this program since it began.
+
+    Not `ru_maxrss`: there a child begins with what its parent has in use, which may be more than
+    all that is looked for.
+    """
+    peak = peak_bytes()
+    assert peak is not None, "only Linux tells it"
+    return peak / 1e6
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from wtal_core.predicting.ahead import Ahead, hired
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60  # only a hang takes so long
     while not true():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.001)
@@ -88,10 +88,12 @@ def test_ctrl_c_while_waiting() -> None:
             yield number
             if number == 2:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-                time.sleep(0.2)  # nothing comes: who waits is in the midst of it
+                wait_until(lambda: work._left)  # nothing comes: who waits is in the midst of it
+
+    work = Ahead(slow(), 1)
 
     def take(found: list[int]) -> None:
-        with Ahead(slow(), 1) as results:
+        with work as results:
             for number in results:
                 found.append(number)
 
@@ -125,7 +127,7 @@ def test_a_pool_that_is_left_drops_what_waits() -> None:
 
     def work(number: int) -> None:
         begun.append(number)
-        go.wait(10)
+        go.wait(60)
 
     def leave() -> None:
         with hired(2) as pool:

@@ -115,7 +115,7 @@ def test_ctrl_c_ends_all_parts(encoders: Encoders, film: Path, call: int) -> Non
         encoders.encode(film)
     assert call < len(calls) <= call + 4  # of 10: none was begun that waited
     # a thread of a pool that was just being started ends by itself
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while threading.active_count() > before:
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -128,7 +128,7 @@ def test_memory_does_not_grow_from_3_to_30_minutes(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WTAL_ITEM_CACHE": str(tmp_path / "cache")}
     ran = subprocess.run(
         [sys.executable, "-m", "tests.predicting.long_film", str(tmp_path)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
