@@ -70,6 +70,8 @@ class Clone:
             **{f"GIT_{who}_NAME": "tiny" for who in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{who}_EMAIL": "tiny@example.org" for who in ("AUTHOR", "COMMITTER")},
             "DVC_NO_ANALYTICS": "1",
+            "DVC_GLOBAL_CONFIG_DIR": str(self.root / ".dvc" / "tmp" / "nobody"),
+            "DVC_SYSTEM_CONFIG_DIR": str(self.root / ".dvc" / "tmp" / "nobody"),
             "DVC_SITE_CACHE_DIR": str(self.root / ".dvc" / "tmp" / "site"),
         }
 
