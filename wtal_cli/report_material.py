@@ -1,12 +1,13 @@
 """Reads a finished run into what the pages of `wtal report` show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from stages.check import PARAMS
 from wtal_cli.diagnose import measure
+from wtal_cli.report_corrections import count_behind, given_labels
 from wtal_cli.run_ import Run, finished_rounds
 from wtal_cli.stats import collect
 from wtal_core.annotations import Video, read_json, read_labels, read_predictions
@@ -45,7 +46,8 @@ def read_material(run: Run, name: str, params: Path, results: Path) -> RunMateri
     truths = {subset: read_truth(run, subset) for subset in ("train", "test")}
     known = [video for video in labels.all_videos if video.id in durations]
     videos = read_test(run, thresholds, labelling)
-    videos |= read_train(run, [video.id for video in labels.videos("train")])
+    stores = read_pseudo_labels(run)
+    videos |= read_train(run, [video.id for video in labels.videos("train")], stores)
     diagnosis = None
     if truths["test"] is not None:
         diagnosis = measure(run, [TIOU], "quantiles", RESAMPLES, 0)
@@ -64,6 +66,7 @@ def read_material(run: Run, name: str, params: Path, results: Path) -> RunMateri
         stats=None if diagnosis else collect(run, params),
         pictures=draw(diagnosis, name) if diagnosis else {},
         params=flatten_params(params, run.dataset_yaml),
+        corrected=count_behind(run, stores),
     )
 
 
@@ -137,19 +140,27 @@ def read_test(
     return found
 
 
-def read_train(run: Run, videos: Iterable[str]) -> dict[str, RunVideo]:
-    """The training split: every round's pseudo-labels, and the scores behind this round's.
-
-    The warm-up makes no pseudo-labels; its scores are those that the first round labelled.
-    """
+def read_pseudo_labels(run: Run) -> dict[tuple[str, str], Sequences]:
+    """Every round's pseudo-labels of both branches, as far as they are there."""
     stores: dict[tuple[str, str], Sequences] = {}
     for name in finished_rounds(run.data):
         for branch in BRANCHES:
             path = Run(run.data, name).pseudo_labels(branch)
             if path.is_dir():
                 stores[name, branch] = read_sequences(path)
+    return stores
+
+
+def read_train(
+    run: Run, videos: Iterable[str], stores: Mapping[tuple[str, str], Sequences]
+) -> dict[str, RunVideo]:
+    """The training split: every round's pseudo-labels, and the scores behind this round's.
+
+    The warm-up makes no pseudo-labels; its scores are those that the first round labelled.
+    """
     if not stores:
         return {}
+    given = given_labels(run, stores)
     rounds = [name for name, _ in stores]
     wanted = run.round if run.round in rounds else rounds[0]
     found = {}
@@ -165,9 +176,12 @@ def read_train(run: Run, videos: Iterable[str]) -> dict[str, RunVideo]:
             for (name, branch), store in seen.items() if name == wanted
         )  # fmt: skip
         strips = tuple(
-            Strip(branch, f"{name} {TITLES[branch]}", store.of(video)["label"])
+            Strip(
+                branch, f"{name} {TITLES[branch]}", store.of(video)["label"],
+                given.get((name, branch), {}).get(video),
+            )
             for (name, branch), store in seen.items()
-        )
+        )  # fmt: skip
         grid = SnippetGrid.from_dict(next(iter(seen.values())).attrs["grid"])
         found[video] = RunVideo(grid, Segments.empty(), curves, strips)
     return found

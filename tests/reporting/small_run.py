@@ -8,8 +8,9 @@ import numpy as np
 import yaml
 
 from tests.video.films import picture, write_film
+from wtal_core.corrections import Corrected, write_corrections
 from wtal_core.grid import SnippetGrid
-from wtal_core.store import write_sequences
+from wtal_core.store import read_sequences, write_sequences
 
 ROOT = Path(__file__).parents[2]
 IMG = "<img src=x onerror=alert(1)>"
@@ -111,6 +112,22 @@ def write_round(
                     "video_labels": {LOST: [classes[1]]},
                 },
             )
+
+
+def correct_labels(data: Path) -> None:
+    """As if the second round's B step had learnt from corrections of the training video's label.
+
+    1.28 s to 3.52 s holds three snippets of 0.64 s and half of a fourth. For readable names alone.
+    """
+    said = Corrected((("jump", 1.28, 3.52),), ("jump",))
+    write_corrections(data / "corrections.json", {LOST: said})
+    path = data / "r2" / "pseudo_cbp.zarr"
+    store = read_sequences(path)
+    arrays = {key: array.copy() for key, array in store.of(LOST).items()}
+    arrays["label"][:, store.attrs["classes"].index("jump")] = [0, 0, 1, 1, 1, -1] + [0] * 6
+    counts = {"videos": 1, "foreground": 3, "background": 8, "uncertain": 1, "changed": 4}
+    dims = {"label": ("T", "C"), "score": ("T", "C")}
+    write_sequences(path, [(LOST, arrays)], dims, store.attrs | {"corrections": counts})
 
 
 def write(path: Path, tree: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.reporting.small_run import CLASSES, END, IMG, make_run
+from tests.reporting.small_run import CLASSES, END, IMG, LOST, correct_labels, make_run
 from wtal_cli.main import app
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[page]'")
@@ -245,3 +245,36 @@ def test_nothing_is_wider_than_a_laptop(page: Any, folder: Path, scheme: str) ->
     for name in ("index.html", *(f"videos/{p.name}" for p in (folder / "videos").iterdir())):
         page.goto((folder / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_at_high_zoom_the_whole_timeline_is_in_sight(page: Any, folder: Path) -> None:
+    page.set_viewport_size({"width": 320, "height": 256})  # 1280 pixels at 400 %
+    open_video(page, folder, "a-b-b")
+    box = page.locator("#timeline").bounding_box()
+    # the second instance ends at 5.5 of 8 s, so all of it lies left of the edge
+    for bar in page.locator("[data-track='ground truth'] .segment").all():
+        place = bar.bounding_box()
+        assert place["x"] + place["width"] < box["x"] + box["width"]
+    page.locator("#timeline").click(position={"x": box["width"] - 26, "y": 40})
+    assert time_of(page) == pytest.approx(8, abs=0.2)
+    for line in page.locator("#timeline text.faint").all():
+        place = line.bounding_box()
+        assert place["x"] + place["width"] <= 320
+
+
+def test_corrected_labels_are_marked_and_named(page: Any, tmp_path: Path) -> None:
+    data, out = make_run(tmp_path, truth=False, names=False), tmp_path / "out"
+    correct_labels(data)
+    words = ["report", str(data), "-o", str(out), "--subset", "train"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    open_video(page, out, LOST)
+    assert page.locator("#timeline .given").count() == 1  # one row, set from end to end
+    assert page.locator("#timeline text", has_text="underlined: corrected by hand").count() == 1
+    row = page.locator("#readout tr", has_text="r2 CBP")
+    assert row.text_content() == "r2 CBPbackground, corrected"
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert row.text_content() == "r2 CBPforeground, corrected"
+    page.select_option("#chosen", label="swim")
+    assert page.locator("#timeline .given").count() == 0

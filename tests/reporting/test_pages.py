@@ -54,6 +54,7 @@ def render_page() -> str:
         "synthetic": False,
         "protocol": "",
         "fresh": False,
+        "corrected": 0,
     }
     return render("index.html", "list.js", **{**empty, **more, "runs": [run]}).decode()
 

@@ -30,11 +30,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Strip:
-    """Ternary labels of one source: 1 foreground, 0 background, -1 uncertain. key: cbp or vlp."""
+    """Ternary labels of one source: 1 foreground, 0 background, -1 uncertain. key: cbp or vlp.
+
+    given_TC: true where a person set the label; None where nobody did, or none knows where.
+    """
 
     key: str
     title: str
     label_TC: NDArray[np.int8]
+    given_TC: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class RunMaterial:
     name: as a user would write it, without folders; rounds: metrics of each round, r0 first;
     diagnosis: of `wtal diagnose` as plain values; stats: of `wtal stats`; pictures: file name to
     PNG; params: dotted key to (value, where it was set); fresh: the videos are new ones, which
-    the run's data set does not have.
+    the run's data set does not have; corrected: training videos with labels set by hand.
     """
 
     name: str
@@ -86,6 +90,7 @@ class RunMaterial:
     pictures: dict[str, bytes] = field(default_factory=dict)
     params: dict[str, tuple[str, str]] = field(default_factory=dict)
     fresh: bool = False
+    corrected: int = 0
 
 
 @dataclass(frozen=True)

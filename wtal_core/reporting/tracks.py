@@ -16,6 +16,7 @@ from wtal_core.segments import Segments
 FAINT = 0.05  # a class that nobody names and no curve ever lifts so far is left out
 STEPS = 1000  # scores are sent in thousandths: half a pixel of a tall curve
 SIGNS = {1: "1", 0: "0", -1: "?"}
+GIVEN = {1: "F", 0: "B", -1: "U"}  # of labels that a person set
 
 
 def build_tracks(
@@ -76,9 +77,12 @@ def list_classes(
     return found
 
 
-def label_signs(label_T: NDArray[np.int8]) -> str:
-    """A sign per snippet: `1` foreground, `0` background, `?` uncertain."""
-    return "".join(SIGNS[int(value)] for value in label_T)
+def label_signs(label_T: NDArray[np.int8], given_T: NDArray[np.bool_] | None = None) -> str:
+    """A sign per snippet: `1` foreground, `0` background, `?` uncertain; F, B, U set by hand."""
+    if given_T is None:
+        return "".join(SIGNS[int(value)] for value in label_T)
+    rows = zip(label_T, given_T, strict=True)
+    return "".join((GIVEN if given else SIGNS)[int(value)] for value, given in rows)
 
 
 def _run(
@@ -123,5 +127,6 @@ def _strip(strip: Strip, place_C: list[int | None], classes: int) -> dict[str, A
     values: list[str | None] = [None] * classes
     for c, place in enumerate(place_C):
         if place is not None:
-            values[place] = label_signs(strip.label_TC[:, c])
+            given_T = None if strip.given_TC is None else strip.given_TC[:, c]
+            values[place] = label_signs(strip.label_TC[:, c], given_T)
     return {"key": strip.key, "title": strip.title, "values": values}

@@ -13,7 +13,10 @@ const MOST_LANES = 8; // of predictions of one run
 const PLOT = data.runs.length > 1 ? 84 : 108;
 const STRIP = 13;
 const NAMES = { cbp: "CBP", vlp: "VLP", final: "final" };
-const MEANING = { 1: "foreground", 0: "background", "?": "uncertain" };
+const MEANING = {
+  1: "foreground", 0: "background", "?": "uncertain",
+  F: "foreground, corrected", B: "background, corrected", U: "uncertain, corrected",
+};
 
 const state = {
   time: 0, // s, where the player is
@@ -86,7 +89,7 @@ function packed(segments, most) {
 // ---- drawing; every function takes the top of its track and returns its bottom
 
 function draw() {
-  width = Math.max(200, timeline.clientWidth - GUTTER - RIGHT);
+  width = Math.max(60, timeline.clientWidth - GUTTER - RIGHT);
   timeline.replaceChildren();
   const root = svg(timeline, "svg", { role: "presentation" });
   const defs = svg(root, "defs");
@@ -214,21 +217,42 @@ function drawStrips({ root, marks, defs }, y, run) {
     const made = svg(defs, "pattern", { id: "unsure", width: 5, height: 5, patternUnits: "userSpaceOnUse" });
     svg(made, "path", { class: "unsure-line", d: "M-1 1L1 -1M0 5L5 0M4 6L6 4" });
   }
+  let corrected = false;
   for (const one of run.strips) {
     const signs = one.values[state.chosen];
     if (!signs) continue; // background throughout
     svg(root, "text", { class: "faint", x: 8, y: y + 10 }, one.title);
     svg(marks, "rect", { class: "border", x: x(run.start), y: y + 1, width: x(run.start + signs.length * run.step) - x(run.start), height: STRIP - 3 });
-    for (const run_ of signs.matchAll(/1+|\?+/g)) {
+    for (const run_ of signs.matchAll(/[1F]+|[?U]+/g)) {
       const start = x(run.start + run_.index * run.step);
       const long = x(run.start + (run_.index + run_[0].length) * run.step) - start;
-      const look = run_[0][0] === "1" ? { class: `fg ${one.key}` } : { fill: "url(#unsure)" };
+      const look = "1F".includes(run_[0][0]) ? { class: `fg ${one.key}` } : { fill: "url(#unsure)" };
       svg(marks, "rect", { ...look, x: start, y: y + 1, width: long, height: STRIP - 3 });
+    }
+    for (const set of signs.matchAll(/[FBU]+/g)) {
+      corrected = true;
+      const at = { x1: x(run.start + set.index * run.step), x2: x(run.start + (set.index + set[0].length) * run.step) };
+      svg(svg(marks, "line", { class: "given", y1: y + STRIP - 0.5, y2: y + STRIP - 0.5, ...at }), "title", {}, "corrected by hand");
     }
     y += STRIP;
   }
-  svg(root, "text", { class: "faint", x: GUTTER, y: y + 11 }, `${data.trained ? "pseudo-labels of each round" : "what the rule makes of each round's scores"}; filled: foreground; hatched: uncertain; empty: background; lines fg, bg: its thresholds`);
-  return y + 18;
+  const words = `${data.trained ? "pseudo-labels of each round" : "what the rule makes of each round's scores"}; filled: foreground; hatched: uncertain; empty: background; ${corrected ? "underlined: corrected by hand; " : ""}lines fg, bg: its thresholds`;
+  for (const line of wrapped(words, width + RIGHT)) {
+    svg(root, "text", { class: "faint", x: GUTTER, y: y + 11 }, line);
+    y += 13;
+  }
+  return y + 5;
+}
+
+// Text in as many lines as it needs; a letter takes about 5.7 px.
+function wrapped(text, px) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length && longer.length * 5.7 <= px) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function shortened(text, most) {
