@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from wtal_cli.interrupts import interruptible
 from wtal_cli.plain import plain
 from wtal_core.errors import WtalError, disk_full
 
@@ -82,7 +83,7 @@ class Commands(TyperGroup):
         return context
 
     def invoke(self, ctx: Any) -> Any:
-        with logged():
+        with interruptible(), logged():
             if ctx.meta[DEBUG]:
                 return super().invoke(ctx)
             with without_traceback():

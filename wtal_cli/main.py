@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 
 from wtal_cli.commands import DEBUG, Commands, Lazy
+from wtal_cli.interrupts import leave_to_parent
+
+leave_to_parent()  # workers import this module first
 
 # name: where it lives, and its line in `wtal --help`
 COMMANDS = {
