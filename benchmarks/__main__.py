@@ -43,6 +43,7 @@ _ALL = (
     Benchmark("i3d", 4, wants=("openvino",)),
     Benchmark("clip", 3, wants=("openvino",)),
     Benchmark("whole", 5, wants=("openvino",)),
+    Benchmark("fast_paths", 5, wants=("openvino",)),
     Benchmark("train", 8, result="train_cpu", words=("--batch", "16", "--threads", "1")),
     Benchmark("nms", 0.3),
     Benchmark("evaluate", 2, wants=("pandas",)),

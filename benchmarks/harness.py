@@ -38,11 +38,27 @@ class Row:
     accurate: bool  # whether that is close enough
     limit: str = ""  # the machine's, and how far from it: "31 of 85 GFLOP/s"
     unit: str = "x"
+    most: bool = False  # the target is what is measured at most, not at least
 
     @property
     def reached(self) -> bool:
-        """Fast enough, and right."""
-        return self.accurate and self.measured >= self.target
+        """Fast enough (or little enough), and right."""
+        return self.accurate and self.share >= 1
+
+    @property
+    def share(self) -> float:
+        """Measured over target, or, of what should be small, target over measured.
+
+        That may be 0, so a tenth of the target is the least that counts.
+        """
+        if self.most:
+            return self.target / max(self.measured, self.target / 10)
+        return self.measured / self.target
+
+    @property
+    def target_told(self) -> str:
+        """`7x`, or `≤ 0.5 points`."""
+        return f"{'≤ ' if self.most else ''}{self.target:g}{self.unit}"
 
 
 def take_turns(
@@ -107,7 +123,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """SVG: a bar a row, measured over target on a log scale, and the line where it is reached.
+    """SVG: a bar a row, its share of the target on a log scale, and the line where it is reached.
 
     The same rows make the same file.
     """
@@ -115,26 +131,29 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     FigureCanvasSVG(figure)
     axes = figure.subplots()
     axes.set_xscale("log")
-    least = min([0.5, *(row.measured / row.target / 1.3 for row in rows if row.measured > 0)])
+    least = min([0.5, *(row.share / 1.3 for row in rows if row.measured > 0)])
     for place, row in enumerate(rows):
-        share = max(row.measured / row.target, least)
+        share = max(row.share, least)
         # a bar on a log scale has no zero: it grows from the target's line
         axes.barh(
             place, share - 1, left=1, height=0.7,
             color=REACHED if row.reached else SHORT, hatch="" if row.reached else "///",
             edgecolor="white",
         )  # fmt: skip
-        text = f"{row.measured:.3g}{row.unit}, target {row.target:g}{row.unit}"
+        text = f"{row.measured:.3g}{row.unit}, target {row.target_told}"
         axes.text(max(share, 1) * 1.05, place, text, va="center", fontsize=8)
     axes.axvline(1, color=LINE, linewidth=1.5)
     axes.set_yticks(range(len(rows)), [row.what for row in rows], fontsize=8)
     axes.invert_yaxis()
-    most = max([2.0, *(row.measured / row.target for row in rows)])
+    most = max([2.0, *(row.share for row in rows)])
     axes.set_xlim(least, most * (most / least) ** 0.35)
     for numbered in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         numbered(StrMethodFormatter("{x:g}"))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("measured / target; reached to the right of the line, hatched where not")
+    shares = "measured / target"
+    if any(row.most for row in rows):
+        shares += ", or target / measured of what has a limit (≤)"
+    axes.set_xlabel(f"{shares};\nreached to the right of the line, hatched where not")
     figure.tight_layout()
     with matplotlib.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})

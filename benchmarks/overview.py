@@ -62,7 +62,7 @@ def _line(name: str, row: Row) -> str:
     cells = [
         f"{mark}[{row.what}]({name}.md){mark}",
         row.anchor,
-        f"{row.target:g}{row.unit}",
+        row.target_told,
         f"{row.measured:.3g}{row.unit}",
         "yes" if row.reached else "no",
         row.accuracy,

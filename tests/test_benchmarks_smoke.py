@@ -5,6 +5,7 @@ No figure is looked at: a smoke run measures nothing.
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_each_runs_and_is_right(smoke: Path, one: Benchmark) -> None:
     assert tree["machine"]
     rows = read_rows(target.with_suffix(".json"))
     assert all(row.accurate for row in rows), [row.accuracy for row in rows]
-    assert all(row.measured > 0 for row in rows)
+    assert all(row.measured > 0 or row.most for row in rows)
     page = target.with_suffix(".md").read_text()
     assert page.startswith("# ")
     assert f"`python -m benchmarks.{one.name}`" in page
@@ -104,6 +105,24 @@ def test_the_table(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text())["figure"] == 1.5
     assert not (tmp_path / "c.svg").exists()
     assert "](c.svg)" not in (tmp_path / "c.md").read_text()
+
+
+def test_a_target_that_is_a_limit(tmp_path: Path) -> None:
+    row = Row("gap", "that", target=0.5, measured=0.25, accuracy="", accurate=True, most=True,
+              unit=" points")  # fmt: skip
+    assert row.reached
+    assert row.share == 2
+    assert replace(row, measured=0.5).reached
+    assert not replace(row, measured=0.51).reached
+    assert not replace(row, accurate=False).reached
+    assert replace(row, measured=0.0).share == 10
+    write(tmp_path, "a", {}, [row, FAST], ["# A"])
+    assert read_rows(tmp_path / "a.json") == [row, FAST]
+    page = write_overview(tmp_path, ["a"]).read_text()
+    assert "| that | ≤ 0.5 points | 0.25 points | yes |" in page
+    picture = (tmp_path / "a.svg").read_text()
+    for text in ("0.25 points, target ≤ 0.5 points", "5x, target 4x"):
+        assert f">{text}<" in picture
 
 
 def test_the_same_rows_make_the_same_picture(tmp_path: Path) -> None:
