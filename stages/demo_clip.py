@@ -4,6 +4,7 @@ In: data/demo/pretrain, section `pretrain_clip` of params.yaml. Out: data/demo/e
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,24 +12,35 @@ import numpy as np
 import typer
 
 from stages.launch import launch
-from wtal_core.checkpoint import save_checkpoint
+from stages.parts.pretraining import pretrain_and_save
+from wtal_core.encoders import clip, clip_image
 from wtal_core.params import read_params
 from wtal_core.schema.encoders import ClipPretrainParams
 from wtal_core.schema.world import WorldParams
-from wtal_core.synthetic.pretrain_clip import pretrain_clip
+from wtal_core.synthetic import pretrain_clip
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="folder of the data set, e.g. data/demo")],
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
 ) -> None:
-    """Train on DATA/pretrain, write DATA/encoders/clip."""
+    """Train on DATA/pretrain, going on after a kill; write DATA/encoders/clip."""
     world = read_params(params, None, "world", WorldParams)
     training = read_params(params, None, "pretrain_clip", ClipPretrainParams)
-    images = np.load(data / "pretrain" / "images.npy", allow_pickle=False)
-    captions = json.loads((data / "pretrain" / "captions.json").read_text())
-    tensors, record = pretrain_clip(images, captions, training.config(), training, world.seed)
-    save_checkpoint(data / "encoders" / "clip", tensors, {"config": training.config(), **record})
+    config = training.config()
+    sources = [data / "pretrain" / name for name in ("images.npy", "captions.json")]
+    images, captions = np.load(sources[0], allow_pickle=False), json.loads(sources[1].read_text())
+    pretrain_and_save(
+        partial(pretrain_clip.pretrain_clip, images, captions, config, training, world.seed),
+        sources,
+        training,
+        world.seed,
+        modules=(clip, clip_image, pretrain_clip),
+        packages=("torch", "open_clip_torch"),
+        title="clip",
+        checkpoint=data / "encoders" / "clip",
+        meta={"config": config},
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 In: data/demo/pretrain, section `pretrain_i3d` of params.yaml. Out: data/demo/encoders/i3d_<stream>.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,12 @@ import numpy as np
 import typer
 
 from stages.launch import launch
-from wtal_core.checkpoint import save_checkpoint
+from stages.parts.pretraining import pretrain_and_save
+from wtal_core.encoders import i3d
 from wtal_core.params import read_params
 from wtal_core.schema.encoders import I3dPretrainParams
 from wtal_core.schema.world import WorldParams
-from wtal_core.synthetic.pretrain_i3d import pretrain_i3d
+from wtal_core.synthetic import pretrain_i3d
 
 
 def main(
@@ -22,14 +24,22 @@ def main(
     stream: Annotated[str, typer.Option(help="rgb or flow")],
     params: Annotated[Path, typer.Option(help="the parameters")] = Path("params.yaml"),
 ) -> None:
-    """Train on DATA/pretrain, write DATA/encoders/i3d_STREAM."""
+    """Train on DATA/pretrain, going on after a kill; write DATA/encoders/i3d_STREAM."""
     world = read_params(params, None, "world", WorldParams)
     training = read_params(params, None, "pretrain_i3d", I3dPretrainParams)
-    clips = np.load(data / "pretrain" / f"{stream}.npy", allow_pickle=False)
-    labels = np.load(data / "pretrain" / "label.npy", allow_pickle=False)
-    tensors, record = pretrain_i3d(clips, labels, training, world.seed)
-    meta = {"network": "i3d", "stream": stream, "width": training.width, **record}
-    save_checkpoint(data / "encoders" / f"i3d_{stream}", tensors, meta)
+    sources = [data / "pretrain" / f"{name}.npy" for name in (stream, "label")]
+    clips, labels = (np.load(path, allow_pickle=False) for path in sources)
+    pretrain_and_save(
+        partial(pretrain_i3d.pretrain_i3d, clips, labels, training, world.seed),
+        sources,
+        training,
+        world.seed,
+        modules=(i3d, pretrain_i3d),
+        packages=("torch",),
+        title=f"i3d@{stream}",
+        checkpoint=data / "encoders" / f"i3d_{stream}",
+        meta={"network": "i3d", "stream": stream, "width": training.width},
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from stages import summary
-from stages.parts import training
+from stages.parts import pretraining, training
 from tests.closure import ROOT
 from tests.keys import method, run, world
 from tests.keys.case import Case, Scene, Settings, fingerprint, read_defaults
@@ -25,7 +25,7 @@ from wtal_core.schema.fustal import FUSTAL
 
 SECTIONS = {**method.SECTIONS, **world.SECTIONS}
 PARTS: list[Any] = [method, world, run]
-TRAINERS: list[Any] = [training]
+TRAINERS: list[Any] = [training, pretraining]
 GONE = set(FUSTAL)  # sections without a case
 if (
     ROOT / "stages/fustal_student.py"

@@ -6,7 +6,7 @@ N pairs, H W pixels, B pairs of a batch, E joint embedding.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from wtal_core.encoders.clip import TextTower, build_clip, tokenize
 from wtal_core.encoders.clip_image import image_size, preprocess
 from wtal_core.schema.encoders import ClipPretrainParams
 from wtal_core.synthetic.augment import brighten, displace, split
+from wtal_core.synthetic.pretrain_epochs import Curves, Learner, Watch, run_epochs
 
 log = logging.getLogger(__name__)
+_UNWATCHED = Watch()
 _LARGEST_LOGIT_SCALE = float(np.log(100.0))  # as CLIP clips it, for stability
 
 
@@ -28,12 +30,13 @@ def pretrain_clip(
     config: Mapping[str, Any],
     params: ClipPretrainParams,
     seed: int,
+    watch: Watch = _UNWATCHED,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Weights of `build_clip(config)` and its curves, equal for equal input and seed.
 
     images: (N, H, W, 3) uint8 RGB; captions: N texts.
-    The log holds `loss` per epoch and once `holdout_retrieval`: the share of held-out images whose
-    best caption among the distinct held-out ones is their own.
+    The record holds `loss` per epoch and once `holdout_retrieval`: the share of held-out images
+    whose best caption among the distinct held-out ones is their own.
     Raises ValueError for shapes that do not fit.
     """
     if images.ndim != 4 or images.shape[-1] != 3 or len(images) != len(captions):
@@ -51,10 +54,12 @@ def pretrain_clip(
         torch.manual_seed(seed)
         model = build_clip(config)
         tokens = tokenize(model, [str(text) for text in texts])
-        record = _train(model, images_t, caption_t, tokens, train, params, generator)
-    record["holdout_retrieval"] = retrieval(model, images_t[held_out], caption_t[held_out], tokens)
-    log.info("CLIP: retrieval on held-out pairs %.3f", record["holdout_retrieval"])
-    return {k: v.detach().contiguous() for k, v in model.state_dict().items()}, record
+        curves = _train(model, images_t, caption_t, tokens, train, params, generator, watch)
+    measured = retrieval(model, images_t[held_out], caption_t[held_out], tokens)
+    if measured is not None:
+        log.info("%s: retrieval on held-out pairs %.3f", watch.title, measured)
+    tensors = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+    return tensors, {**curves, "holdout_retrieval": measured}
 
 
 def contrastive_loss(
@@ -95,17 +100,17 @@ def _train(
     train: torch.Tensor,
     params: ClipPretrainParams,
     generator: torch.Generator,
-) -> dict[str, Any]:
+    watch: Watch,
+) -> Curves:
     optimiser = torch.optim.AdamW(_groups(model, params.weight_decay), params.lr)
     steps = max(1, len(train) // params.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, params.lr, total_steps=steps * params.epochs
     )
-    record: dict[str, Any] = {"loss": []}
     model.train()
     text = TextTower(model)
-    for epoch in range(params.epochs):
-        total = 0.0
+
+    def run_epoch() -> Iterator[dict[str, float]]:
         order = train[torch.randperm(len(train), generator=generator)]
         for chosen in order.tensor_split(steps):
             pictures = displace(images[chosen], params.shift, generator)
@@ -121,10 +126,10 @@ def _train(
             schedule.step()
             with torch.no_grad():
                 model.logit_scale.clamp_(0, _LARGEST_LOGIT_SCALE)
-            total += float(loss.detach()) * len(chosen)
-        record["loss"].append(total / len(train))
-        log.info("CLIP epoch %d: loss %.3f", epoch, total / len(train))
-    return record
+            yield {"loss": float(loss.detach()) * len(chosen)}
+
+    learner = Learner(model, optimiser, schedule, generator)
+    return run_epochs(learner, run_epoch, params.epochs, steps, len(train), watch)
 
 
 def _brighten(pictures: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:

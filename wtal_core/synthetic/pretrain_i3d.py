@@ -6,6 +6,7 @@ N clips, F frames, H W pixels, C input channels (3: RGB, 2: flow), K motions.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,23 @@ import torch.nn.functional as F
 from wtal_core.encoders.i3d import InceptionI3d
 from wtal_core.schema.encoders import I3dPretrainParams
 from wtal_core.synthetic.augment import brighten, displace, split
+from wtal_core.synthetic.pretrain_epochs import Curves, Learner, Watch, run_epochs
 
 log = logging.getLogger(__name__)
+_UNWATCHED = Watch()
 
 
 def pretrain_i3d(
-    clips: np.ndarray, labels: np.ndarray, params: I3dPretrainParams, seed: int
+    clips: np.ndarray,
+    labels: np.ndarray,
+    params: I3dPretrainParams,
+    seed: int,
+    watch: Watch = _UNWATCHED,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Weights of `InceptionI3d(C, params.width, K)` and its curves, equal for equal input and seed.
 
     clips: (N, F, H, W, C), uint8 or float in [-1, 1]; labels: (N,) int, every one of 0..K-1.
-    The log holds `loss` and `accuracy` on the training clips per epoch, and `holdout_accuracy`.
+    The record holds `loss` and `accuracy` on the training clips per epoch, and `holdout_accuracy`.
     Raises ValueError for shapes or labels that do not fit.
     """
     classes = _check(clips, labels)
@@ -36,12 +43,12 @@ def pretrain_i3d(
         torch.manual_seed(seed)
         model = InceptionI3d(clips.shape[-1], params.width, classes, params.dropout)
         start_as_motion_detectors(model)
-        record = _train(model, clips_t, labels_t, train, params, generator)
-    record["holdout_accuracy"] = accuracy(
-        model, clips_t[held_out], labels_t[held_out], params.batch
-    )
-    log.info("I3D: accuracy on held-out clips %.3f", record["holdout_accuracy"])
-    return {k: v.detach().contiguous() for k, v in model.state_dict().items()}, record
+        curves = _train(model, clips_t, labels_t, train, params, generator, watch)
+    measured = accuracy(model, clips_t[held_out], labels_t[held_out], params.batch)
+    if measured is not None:
+        log.info("%s: accuracy on held-out clips %.3f", watch.title, measured)
+    tensors = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+    return tensors, {**curves, "holdout_accuracy": measured}
 
 
 @torch.no_grad()
@@ -87,16 +94,16 @@ def _train(
     train: torch.Tensor,
     params: I3dPretrainParams,
     generator: torch.Generator,
-) -> dict[str, Any]:
+    watch: Watch,
+) -> Curves:
     optimiser = torch.optim.AdamW(model.parameters(), params.lr, weight_decay=params.weight_decay)
     steps = -(-len(train) // params.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, params.lr, total_steps=steps * params.epochs, pct_start=0.2
     )
-    record: dict[str, Any] = {"loss": [], "accuracy": []}
-    for epoch in range(params.epochs):
+
+    def run_epoch() -> Iterator[dict[str, float]]:
         model.train()
-        total, right = 0.0, 0
         order = train[torch.randperm(len(train), generator=generator)]
         # Batches of equal size: a last batch of one clip would upset BatchNorm.
         for chosen in order.tensor_split(steps):
@@ -109,14 +116,11 @@ def _train(
             loss.backward()
             optimiser.step()
             schedule.step()
-            total += float(loss.detach()) * len(chosen)
-            right += int((logits.argmax(1) == labels[chosen]).sum())
-        record["loss"].append(total / len(train))
-        record["accuracy"].append(right / len(train))
-        log.info(
-            "I3D epoch %d: loss %.3f accuracy %.3f", epoch, total / len(train), right / len(train)
-        )
-    return record
+            right = int((logits.argmax(1) == labels[chosen]).sum())
+            yield {"loss": float(loss.detach()) * len(chosen), "accuracy": right}
+
+    learner = Learner(model, optimiser, schedule, generator)
+    return run_epochs(learner, run_epoch, params.epochs, steps, len(train), watch)
 
 
 def _check(clips: np.ndarray, labels: np.ndarray) -> int:
