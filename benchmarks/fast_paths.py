@@ -122,12 +122,14 @@ def run_all(
     """Every test video in every way, through every round; mAP of each, in points."""
     runs = [read_settings(data, name, params) for name in rounds]
     check_videos(runs[0], test)
+    sources = test_videos(test)
+    rules = read_facts(data / "dataset.yaml", "evaluation", EvaluationParams)
+    measure = Measure(read_ground_truth(test / "ground_truth.json", "test"), rules)
     localizers = {run.round: load_localizer(run) for run in runs}
     ways = {
         name: Way(Encoders(lay_out(runs, folder / name.replace(" ", "_"), *kind), worker_count()))
         for name, kind in kinds.items()
     }
-    sources = test_videos(test)
     tell = teller(len(sources))
     for number, (name, source) in enumerate(sources.items(), start=1):
         encoded = {key: encode(way, source) for key, way in ways.items()}
@@ -136,8 +138,6 @@ def run_all(
                 way.cosines.setdefault(kind, []).append(cosines)
             localize(way, localizers, encoded[key], name)
         tell(number, name)
-    rules = read_facts(data / "dataset.yaml", "evaluation", EvaluationParams)
-    measure = Measure(read_ground_truth(test / "ground_truth.json", "test"), rules)
     reference = ways[REFERENCE].segments
     return {
         "data": data.name, "test": test.name, "videos": len(sources), "rounds": list(rounds),
@@ -177,7 +177,10 @@ def test_videos(test: Path) -> dict[str, Path]:
     good = read_json(test / "frames" / "record.json")["videos"]
     labels = read_labels(test / "labels.json")
     sources = find_sources(test, labels.all_videos)
-    return {video.id: sources[video.id] for video in labels.videos("test") if video.id in good}
+    found = {video.id: sources[video.id] for video in labels.videos("test") if video.id in good}
+    if not found:
+        raise WtalError(f"{test / 'labels.json'}: no test video that can be read; add some")
+    return found
 
 
 def lay_out(

@@ -128,7 +128,8 @@ def test_only_test_videos_that_can_be_read(tmp_path: Path) -> None:
     (data / "labels.json").write_text(json.dumps(tree))
     assert benchmark.test_videos(data) == {"film_0": data / "videos" / "film_0.mp4"}
     (data / "frames" / "record.json").write_text('{"videos": {"film_1": {}}}')
-    assert benchmark.test_videos(data) == {}
+    with pytest.raises(WtalError, match="no test video that can be read"):
+        benchmark.test_videos(data)
 
 
 def test_cosines_of_rows() -> None:
