@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from wtal_cli.main import app as _
 def slow(cleaning: float) -> None:
     try:
         print("working", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     finally:
         print("cleaning", flush=True)
         time.sleep(cleaning)
@@ -74,21 +73,19 @@ def test_the_first_is_told_and_what_began_is_taken_away(tmp_path: Path) -> None:
     process = start(tmp_path / "slow.py", PROGRAM, "slow", "0")
     await_word(process, "working")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert out == "cleaning\nclean\n"
     assert err.strip() == "stopping; Ctrl+C again ends it at once"
     assert process.returncode == 130
 
 
 def test_the_second_waits_for_nothing(tmp_path: Path) -> None:
-    process = start(tmp_path / "slow.py", PROGRAM, "slow", "60")
+    process = start(tmp_path / "slow.py", PROGRAM, "slow", "600")
     await_word(process, "working")
     process.send_signal(signal.SIGINT)
     await_word(process, "cleaning")
-    begin = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 20
+    out, err = process.communicate(timeout=120)
     assert out == ""
     assert err.strip() == "stopping; Ctrl+C again ends it at once"
     assert process.returncode == 130
@@ -96,7 +93,7 @@ def test_the_second_waits_for_nothing(tmp_path: Path) -> None:
 
 def test_a_worker_leaves_it_to_its_parent_from_the_start(tmp_path: Path) -> None:
     process = start(tmp_path / "work.py", WORKER)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (out, err) == ("True\nSIG_IGN\n", "")
 
 

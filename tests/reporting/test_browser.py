@@ -73,11 +73,11 @@ def page(browser: Any) -> Iterator[Any]:
 
 def wait_until(page: Any, holds: Callable[[], bool]) -> None:
     """Playwright's own waiting evaluates text in the page, which the page's policy forbids."""
-    for _ in range(100):
+    for _ in range(1200):
         if holds():
             return
         page.wait_for_timeout(50)
-    raise AssertionError("waited for 5 s")
+    raise AssertionError("waited for 60 s")
 
 
 def position(page: Any) -> float:
