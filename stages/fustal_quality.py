@@ -1,11 +1,13 @@
 """Stage fustal_quality: how good the pseudo-segments are. For reports alone: nothing learns here.
 
 In: fustal/pseudo_segments.json (training split), fustal/proposals/<source>/train.json (what the
-filter chose from), ground_truth.json. Out: metrics.json.
+filter chose from), ground_truth.json. Out: metrics.json; only counts where no training video has an
+instance there.
 """
 
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +18,7 @@ from wtal_core.ground_truth import read_ground_truth
 from wtal_core.tables import write_json
 
 TIOU = 0.5
+log = logging.getLogger(__name__)
 
 
 def main(
@@ -26,23 +29,37 @@ def main(
     ] = Path("results"),
 ) -> None:
     """Precision and recall of the pseudo-segments, and of all proposals, at tIoU .5."""
-    truth = read_ground_truth(data / "ground_truth.json", "train")
+    truth_path = data / "ground_truth.json"
+    truth = None if lacks_train(read_json(truth_path)) else read_ground_truth(truth_path, "train")
+    if truth is None:
+        log.warning("%s: no training video has instances, so segments are only counted", truth_path)
     kept_path = data / "fustal" / "pseudo_segments.json"
     metrics: dict[str, float] = {}
     for name, path in (
         ("proposals", data / "fustal" / "proposals" / source / "train.json"),
         ("pseudo_segments", kept_path),
     ):
-        found = measure_segments(read_predictions(path), truth.segments, TIOU)
-        metrics |= {
-            name: found.segments,
-            f"{name}_precision@{TIOU:g}": found.precision,
-            f"{name}_recall@{TIOU:g}": found.recall,
-        }
+        found = read_predictions(path)
+        metrics[name] = len(found)
+        if truth is not None:
+            quality = measure_segments(found, truth.segments, TIOU)
+            metrics |= {
+                f"{name}_precision@{TIOU:g}": quality.precision,
+                f"{name}_recall@{TIOU:g}": quality.recall,
+            }
     kept = read_json(kept_path)["results"]
     metrics["videos"] = len(kept)
     metrics["videos_left_with_nothing"] = sum(not rows for rows in kept.values())
     write_json(results / data.name / "fustal" / "pseudo_segments" / "metrics.json", metrics)
+
+
+def lacks_train(tree: Any) -> bool:
+    """Whether a ground truth is of the test split alone, which is all that other stages need."""
+    entries = tree.get("database") if isinstance(tree, dict) else None
+    return isinstance(entries, dict) and not any(
+        isinstance(entry, dict) and entry.get("subset") == "train" and entry.get("annotations")
+        for entry in entries.values()
+    )
 
 
 if __name__ == "__main__":

@@ -287,3 +287,22 @@ class TestEvaluation:
             "pseudo_segments_recall@0.5": pytest.approx(2 / TRAIN, abs=1e-6),
             "videos": 3, "videos_left_with_nothing": 1,
         }  # fmt: skip
+
+    def test_pseudo_segments_are_only_counted_without_instances_of_their_videos(
+        self, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Users annotate the test split, which is all that the first system asks for."""
+        self.put_truth(data)
+        truth = json.loads((data / "ground_truth.json").read_text())["database"]
+        test = {video: entry for video, entry in truth.items() if entry["subset"] == "test"}
+        write(data / "ground_truth.json", {"database": test})
+        fustal_quality.main(data, "fustal", tmp_path)
+        metrics = json.loads((tmp_path / "tiny/fustal/pseudo_segments/metrics.json").read_text())
+        assert list(metrics) == [
+            "proposals",
+            "pseudo_segments",
+            "videos",
+            "videos_left_with_nothing",
+        ]
+        assert metrics["proposals"] >= metrics["pseudo_segments"] > 0
+        assert "ground_truth.json: no training video has instances" in caplog.text
