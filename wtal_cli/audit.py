@@ -54,7 +54,7 @@ def audit(
         raise WtalError("say either --videos k, to draw, or --annotations FILE, to estimate")
     if videos is not None:
         target = out or Path(f"{found.data.name}_{found.round}_audit")
-        refuse_existing(target, force)
+        refuse_existing(target, force, (SHEET, RECORD, "predictions.csv"))
         draw(found, videos, seed, target, predictions)
         return
     assert annotations is not None

@@ -24,6 +24,10 @@ from wtal_core.params import read_facts
 from wtal_core.schema.evaluation import EvaluationParams
 
 WIDTH = 100
+MADE = (  # what lies in the folder of --out
+    "diagnosis.json", "false_positives.csv", "impact.csv", "instances.csv", "classes.csv",
+    "false_positives.png", "instances.png", "classes.png",
+)  # fmt: skip
 SCHEMES = ("quantiles", *PUBLISHED)
 
 
@@ -52,7 +56,7 @@ def diagnose(
     if bins not in SCHEMES:
         raise WtalError(f"--bins is one of {', '.join(SCHEMES)}, got {bins!r}")
     if out is not None:
-        refuse_existing(out, force)
+        refuse_existing(out, force, MADE)
     result = measure(found, parse_tious(tiou), cast(Scheme, bins), resamples, seed)
     if json_ is not None:
         write_tree(json_, {"run": found.name, **result.to_dict()})

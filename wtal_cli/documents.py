@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from wtal_core.atomic import fresh_file
-from wtal_core.errors import WtalError
+from wtal_core.errors import WtalError, disk_full
 
 
 def write_tree(path: Path, tree: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -38,8 +41,49 @@ def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> st
     return text.getvalue()
 
 
-def refuse_existing(out: Path, force: bool) -> None:
-    """WtalError where `out` is there, unless it is an empty folder or may be replaced."""
-    empty = out.is_dir() and not any(out.iterdir())
-    if out.exists() and not empty and not force:
+def refuse_existing(out: Path, force: bool, made: Sequence[str] = ()) -> None:
+    """WtalError where `out` is there, unless it is an empty folder or may be replaced.
+
+    made: patterns of what the command writes into a folder, none where it writes a file. Whatever
+    is forced, nothing else is taken away. Also where nothing can be written.
+    """
+    check_place(out)
+    inside = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    if out.exists() and not (out.is_dir() if made else out.is_file()):
+        was = "a folder" if out.is_dir() else "a file" if out.is_file() else "no file"
+        wanted = "a folder" if made else "a file"
+        raise WtalError(f"{out}: is {was}, and {wanted} is to be written. Name another place.")
+    if out.exists() and not force and (inside or not made):
         raise WtalError(f"{out}: is there already. Name another place, or replace it by --force.")
+    others = [name for name in inside if not any(fnmatch(name, one) for one in made)]
+    if others:
+        raise WtalError(
+            f"{out}: holds {others[0]}, which this command never wrote and --force would delete. "
+            "Name another folder."
+        )
+
+
+def refuse_strangers(out: Path, record: str) -> None:
+    """WtalError where a folder would replace anything but an empty one or one that holds `record`.
+
+    Also where nothing can be written.
+    """
+    check_place(out)
+    if not out.exists() or (out / record).is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
+
+
+def check_place(out: Path) -> None:
+    """WtalError unless something can be made beside `out`: better before the work than after."""
+    place = out.absolute().parent
+    while not place.exists():
+        place = place.parent
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=place, prefix=".wtal."))
+    except OSError as err:
+        raise disk_full(err) or WtalError(
+            f"{out}: cannot be written, since nothing can be made in {place} ({err.strerror}). "
+            "Name another place, or give yourself the right to this one."
+        ) from err

@@ -46,6 +46,11 @@ class Form(StrEnum):
 
 
 LOOKED_AT = (Form.vtt, Form.labelstudio)
+FOLDERS = {  # what lies in those that are folders
+    Form.vtt: ("*.vtt",),
+    Form.fiftyone: ("labels.json", "data.json"),
+    Form.labelstudio: ("tasks.json", "interface.xml"),
+}
 ENDINGS = {Form.csv: ".csv", Form.activitynet: ".json"}
 
 
@@ -89,7 +94,7 @@ def export(
     if fps is not None and not 0 < fps < 1e4:
         raise WtalError(f"--fps is above 0 frames a second, got {fps:g}")
     target = out or Path(f"{found.data.name}_{found.round}_{to}{ENDINGS.get(to, '')}")
-    refuse_existing(target, force)
+    refuse_existing(target, force, FOLDERS.get(to, ()))
     timed = timed_videos(found, "train" if training else "test")
     videos = {name: video for name, (video, _) in timed.items()}
     kept = choose(

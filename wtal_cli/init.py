@@ -155,10 +155,14 @@ def hash_videos(videos: VideoFolder, names: list[str]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     bad: list[str] = []
     for name in report(names, "reading", len(names)):
+        path = videos.path(name)
+        if path.exists() and not path.is_file():
+            bad.append(f"{path} (no file, but a pipe or a device)")  # it might be read for ever
+            continue
         try:
-            hashes[name] = hash_file(videos.path(name))
+            hashes[name] = hash_file(path)
         except OSError as err:
-            bad.append(f"{videos.path(name)} ({err.strerror})")
+            bad.append(f"{path} ({err.strerror})")
     if bad:
         raise WtalError(
             f"{len(bad)} videos cannot be read; give yourself the right to, mend the links, or "

@@ -1,5 +1,6 @@
 """`wtal predict`: new videos through a trained run, to a table and to files."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 
 from wtal_cli.description import Description, Table
+from wtal_cli.documents import refuse_strangers
 from wtal_cli.plain import plain
 from wtal_cli.run_ import RunArgument, open_run
 from wtal_cli.show import show
@@ -39,7 +41,8 @@ def predict(
         typer.Option(help="videos of the pages, as of `wtal report`: copy, link or none"),
     ] = "copy",
     min_score: Annotated[
-        float, typer.Option(help="leave worse segments out of the table and the subtitles")
+        float,
+        typer.Option(help="leave worse segments out of the table and the subtitles", min=0, max=1),
     ] = READABLE,
     params: Annotated[
         Path | None, typer.Option(help="the parameters; default params.yaml beside data/")
@@ -56,7 +59,7 @@ def predict(
     beside = found.data.resolve().parents[1] / "params.yaml"
     settings = read_settings(found.data, found.round, params or beside)
     if out is not None:
-        refuse_strangers(out)
+        refuse_strangers(out, RECORD)
         mode = check_media(media)
     check_run(settings)
     names = name_videos(videos)
@@ -85,14 +88,6 @@ def predict(
         raise typer.Exit(LEFT_OUT)
 
 
-def refuse_strangers(out: Path) -> None:
-    """Raise WtalError where the results would replace something else."""
-    if not out.exists() or (out / RECORD).is_file():
-        return
-    if not out.is_dir() or any(out.iterdir()):
-        raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
-
-
 def check_run(settings: RunSettings) -> None:
     """Raise WtalError where new videos would not be encoded as the run's were."""
     # OpenCV takes a moment to load, and what is missing is said before
@@ -115,6 +110,15 @@ def check_readable(path: Path) -> None:
     """Raise BadVideo for a file that is not there, empty or not to be read."""
     from wtal_core.video.container import check_file
 
+    if not path.exists() and re.match(r"[a-z]{2,}:/", str(path)):
+        raise BadVideo("E109", str(path), "an address, no file", "download it and name the file")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # opening a pipe would wait for its writer, and one can be read only once
+        raise BadVideo(
+            "E109", str(path), "a pipe or a device, no file", "save it to a file and name that"
+        )
+    if path.is_dir():
+        raise BadVideo("E109", str(path), "a folder", f"name its videos, such as {path}/*.mp4")
     check_file(path)
 
 

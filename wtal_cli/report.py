@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wtal_cli.documents import write_tree
+from wtal_cli.documents import refuse_strangers, write_tree
 from wtal_cli.report_material import read_material
 from wtal_cli.report_media import MODES, Job, Mode, make_media
 from wtal_cli.run_ import Run, RunArgument, open_run
@@ -55,7 +55,7 @@ def report(
     runs = [open_run(text) for text in (run, other) if text is not None]
     names = name_runs(runs)
     target = out or Path("reports") / "_".join(name.replace("@", "-") for name in names)
-    refuse_strangers(target)
+    refuse_strangers(target, RECORD)
     material = [
         read_material(
             one, name, params or one.data.resolve().parents[1] / "params.yaml",
@@ -73,14 +73,6 @@ def name_runs(runs: Sequence[Run]) -> list[str]:
     if len(set(names)) < len(names):
         return [f"{letter} {name}" for letter, name in zip("AB", names, strict=True)]
     return names
-
-
-def refuse_strangers(target: Path) -> None:
-    """Raise WtalError where the report would replace something else."""
-    if not target.exists() or (target / RECORD).is_file():
-        return
-    if not target.is_dir() or any(target.iterdir()):
-        raise WtalError(f"{target}: holds other files and would be replaced. Name another folder.")
 
 
 def write_report(

@@ -1,6 +1,7 @@
 """`wtal predict` as a user calls it: tables, files, pages, and videos that cannot be used."""
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -208,6 +209,20 @@ def test_nothing_but_bad_videos(called: Called, tmp_path: Path) -> None:
     assert "E109" in ran.stderr
     assert "none of the 2 videos can be used" in ran.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file(called: Called, tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    ran = predict(called.data, tmp_path / "pipe.mp4", "/dev/zero", "https://x.test/a.mp4", tmp_path)
+    assert ran.exit_code == 2
+    told = ran.stderr.splitlines()
+    assert told[0].endswith(
+        "pipe.mp4: a pipe or a device, no file; save it to a file and name that"
+    )
+    assert "E109 /dev/zero: a pipe or a device" in told[1]
+    assert "a.mp4: an address, no file; download it and name the file" in told[2]
+    assert f"a folder; name its videos, such as {tmp_path}/*.mp4" in told[3]
 
 
 @pytest.mark.parametrize(
