@@ -1,11 +1,12 @@
 """Where commands write: said before the work, and nobody else's files are taken away."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from wtal_cli.documents import check_place, refuse_existing, refuse_strangers
+from wtal_cli.documents import check_place, refuse_existing, refuse_strangers, write_text
 from wtal_core.errors import WtalError
 
 MADE = ("tasks.json", "*.vtt")
@@ -76,3 +77,23 @@ def test_a_place_where_nothing_can_be_made(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     check_place(Path("new"))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    """As `--json` names the pipe of a shell's `>(...)`."""
+    pipe, heard = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()), daemon=True)
+    reader.start()
+    write_text(pipe, "one\ntwo\n")
+    reader.join(timeout=30)
+    assert heard == ["one\ntwo\n"]
+    assert pipe.is_fifo()
+
+
+def test_standard_output_as_a_file_name(tmp_path: Path) -> None:
+    """/dev/stdout leads to /proc/self/fd/1, where nothing can be put beside anything."""
+    with (tmp_path / "out").open("w") as file:
+        write_text(Path(f"/proc/self/fd/{file.fileno()}"), "words\n")
+    assert (tmp_path / "out").read_text() == "words\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

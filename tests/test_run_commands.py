@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from wtal_cli.main import app
-from wtal_cli.run_ import open_run
+from wtal_cli.run_ import named_folder, open_run
 from wtal_core.annotations import read_predictions, write_predictions
 from wtal_core.errors import WtalError
 from wtal_core.segments import Segments
@@ -233,6 +233,19 @@ def test_audits_that_cannot_be(run: Path, tmp_path: Path, words: list[str], said
     ran = _wtal("audit", run, *words, *(["-o", tmp_path / "a"] if "--videos" in words else []))
     assert ran.exit_code == 2
     assert said in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("mine", "sets/mine"),
+        ("data/mine", "data/mine"),
+        ("./mine/", "mine"),
+        ("/x/mine", "/x/mine"),
+    ],
+)
+def test_a_data_set_by_its_name_or_its_folder(name: str, folder: str) -> None:
+    assert named_folder(name, Path("sets")) == Path(folder)
 
 
 def test_exports_without_the_video_files(run: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from wtal_cli.description import Description, Table
 from wtal_cli.documents import write_tree
 from wtal_cli.findings import finding_lines
 from wtal_cli.plain import plain
+from wtal_cli.run_ import named_folder
 from wtal_cli.show import show
 from wtal_core.errors import BadVideo, WtalError
 from wtal_core.findings import LEVELS, exit_code
@@ -35,15 +36,15 @@ def check(
     hours are spent. Exit code 0: no error, 1: a warning (with --strict), 2: an error. A second
     run looks at new videos alone.
     """
-    folder = data / name
+    folder = named_folder(name, data)
     if not folder.is_dir():
-        raise WtalError(f"{folder}: no such folder; `wtal init {name} VIDEOS` makes it")
+        raise WtalError(f"{folder}: no such folder; `wtal init {folder.name} VIDEOS` makes it")
     check_params(params, folder / "dataset.yaml")
     report = check_data_set(folder, params)
     if json_ is not None:
-        write_tree(json_, {"data": name, "exit_code": exit_code(report.findings, strict)}
+        write_tree(json_, {"data": folder.name, "exit_code": exit_code(report.findings, strict)}
                    | report.to_dict())  # fmt: skip
-    show(describe(name, report, all_), Console(width=max(WIDTH, Console().width)))
+    show(describe(folder.name, report, all_), Console(width=max(WIDTH, Console().width)))
     raise typer.Exit(exit_code(report.findings, strict))
 
 

@@ -16,13 +16,16 @@ from wtal_core.errors import WtalError, disk_full
 
 def write_tree(path: Path, tree: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write a tree of plain values; ValueError for NaN and infinity."""
-    text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)
-    with fresh_file(path) as fresh:
-        fresh.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as it is, in UTF-8."""
+    """Write a text as it is, in UTF-8, to a file that is there whole or not at all."""
+    if path.absolute().parts[1:2] in (("dev",), ("proc",)) or path.is_fifo():
+        # /dev/stdout and its like: a rename would put a file in the device's place
+        with path.open("w", encoding="utf-8", newline="") as device:
+            device.write(text)
+        return
     with fresh_file(path) as fresh:
         fresh.write_text(text, encoding="utf-8", newline="")
 

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from wtal_cli.description import Description, Table
+from wtal_cli.documents import write_text
 from wtal_cli.show import show
-from wtal_core.atomic import fresh_file
 from wtal_core.errors import WtalError
 from wtal_core.evaluation.detection import DetectionResult, evaluate_detections
 from wtal_core.evaluation.protocols import PROTOCOLS, protocol_of
@@ -85,8 +85,7 @@ def evaluate(
     result = measure(predicted, instances, parse_tious(tiou), protocol, unsure, ties)
     tree = to_tree(result, found, true, unsure, protocol, ties)
     if json_ is not None:
-        with fresh_file(json_) as fresh:
-            fresh.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(json_, json.dumps(tree, indent=1, allow_nan=False) + "\n")
     # a table of AP is as wide as its thresholds; numbers broken over lines cannot be read
     console = Console()
     width = 40 + 9 * len(result.tious) if per_class else 0

@@ -8,7 +8,7 @@ import typer
 
 from wtal_cli.export import listed
 from wtal_cli.plain import plain
-from wtal_cli.run_ import durations_of
+from wtal_cli.run_ import durations_of, named_folder
 from wtal_core.annotations import Labels, read_labels
 from wtal_core.corrections import CORRECTIONS, Corrected, read_corrections, write_corrections
 from wtal_core.errors import WtalError
@@ -39,7 +39,7 @@ def corrections(
     videos that were looked at are marked in the column `reviewed`, or Label Studio's JSON export.
     Only `-S pseudo_labels.corrections=true` makes a run learn from them.
     """
-    folder = Path(name) if "/" in name else data / name
+    folder = named_folder(name, data)
     if not (folder / "labels.json").is_file():
         raise WtalError(
             f"{folder}: not the folder of a data set, it has no labels.json. NAME is a folder "

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from wtal_cli.description import Description, Table
+from wtal_cli.documents import write_text
+from wtal_cli.run_ import named_folder
 from wtal_cli.show import show
 from wtal_core.annotations import read_labels
-from wtal_core.atomic import fresh_file
 from wtal_core.errors import WtalError
 from wtal_core.items import cache_root
 from wtal_core.planning.settings import Settings, read_settings
@@ -42,10 +43,10 @@ def plan(
     videos (or its imported features) and a short measurement of this machine. Exit code 3: a disk
     is too small.
     """
-    folder = data / name
+    folder = named_folder(name, data)
     facts = folder / "dataset.yaml"
     if not folder.is_dir():
-        raise WtalError(f"{folder}: no such folder; `wtal init {name} VIDEOS` makes one")
+        raise WtalError(f"{folder}: no such folder; `wtal init {folder.name} VIDEOS` makes one")
     settings = read_settings(params, facts)
     read_labels(folder / "labels.json")  # what is missing is said before torch is loaded
     from stages.parts.cbp_branches import read_branch
@@ -64,9 +65,8 @@ def plan(
         afresh,
     )
     if json_to is not None:
-        with fresh_file(json_to) as fresh:
-            fresh.write_text(json.dumps(made.to_dict(), indent=1) + "\n", encoding="utf-8")
-    show(describe(name, made), Console())
+        write_text(json_to, json.dumps(made.to_dict(), indent=1) + "\n")
+    show(describe(folder.name, made), Console())
     for one in made.shortages:
         print(
             f"{'warning' if allow_full else 'error'}: the disk of {one.place} has "

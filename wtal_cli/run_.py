@@ -87,6 +87,11 @@ def open_run(text: str) -> Run:
     return Run(data, wanted or there[-1])
 
 
+def named_folder(name: str, data: Path) -> Path:
+    """The data set NAME in the folder `data`; whoever writes data/NAME/ means the same."""
+    return Path(name) if "/" in name else data / name
+
+
 def finished_rounds(data: Path) -> list[str]:
     """The rounds that have predictions, the warm-up (r0) first."""
     found = [path.parent.name for path in data.glob("r*/predictions.json")]
