@@ -64,7 +64,7 @@ def main(
         labels = features.video_labels[name]
         found[name] = propose_segments(
             score_TC,
-            score_TC[:, [classes.index(label) for label in labels]].sum(axis=1),
+            score_TC[:, [classes.index(label) for label in dict.fromkeys(labels)]].sum(axis=1),
             fuse_scores(one.video_C.numpy(), two.video_C.numpy(), localize),
             how,
             features.grid,

@@ -10,7 +10,8 @@ def build_folder() -> Path:
     """`$WTAL_KERNELS`, else `.cache/kernels` of this checkout, else of the user's cache folder.
 
     The last is for an installation whose folder the user may not write to. What lies in it is made
-    anew when it is missing, and may be removed at any time. Raises WtalError if it cannot be made.
+    anew when it is missing, and may be removed at any time. Raises WtalError if it cannot be made
+    or written to.
     """
     folder = _choose()
     try:
@@ -19,6 +20,10 @@ def build_folder() -> Path:
         raise WtalError(
             f"{folder}: {err.strerror}; name a folder for compiled code in WTAL_KERNELS"
         ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WtalError(
+            f"{folder}: cannot be written to; name a folder for compiled code in WTAL_KERNELS"
+        )
     return folder
 
 

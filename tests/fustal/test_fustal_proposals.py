@@ -1,5 +1,6 @@
 """From scores to proposals: cases computed by hand."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +84,10 @@ def test_a_training_video_gets_its_own_labels() -> None:
     assert choose_classes(VIDEO_C, replace(PLAIN, labels_only=False), CLASSES, ("dive",)) == [1, 2]
 
 
+def test_a_label_that_stands_twice_counts_once() -> None:
+    assert rows(run(labels=("hop", "hop"))) == rows(run())
+
+
 def test_a_test_video_gets_what_scores_enough_or_best() -> None:
     assert choose_classes(VIDEO_C, PLAIN, CLASSES, ()) == [1, 2]
     assert choose_classes(VIDEO_C, replace(PLAIN, class_floor=0.7), CLASSES, ()) == [1]
@@ -147,6 +152,19 @@ def test_nothing_overlaps_by_more_than_it_may() -> None:
         np.fill_diagonal(overlap_NN, 0)
         assert overlap_NN.max() <= 0.4
     assert (np.diff(found.score) <= 0).all()
+
+
+def test_memory_does_not_grow_with_the_square_of_the_runs() -> None:
+    """6000 runs in three places: a square of their overlaps alone would take 288 MB."""
+    seg_N2 = np.tile([[0.0, 1], [2, 3], [4, 5]], (2000, 1))
+    tracemalloc.start()
+    try:
+        assert suppress_above(seg_N2, np.ones(len(seg_N2)), 0.5).tolist() == [0, 1, 2]
+        assert sum_overlap(seg_N2, np.arange(150)).tolist() == [1999.0] * 150
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4e6
 
 
 def test_at_most_so_many_are_kept() -> None:

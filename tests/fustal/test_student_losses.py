@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from wtal_core.branches.output import BranchOutput
+from wtal_core.fustal.contrast import label_loss
 from wtal_core.fustal.student.assignment import Targets
-from wtal_core.fustal.student.heads import PlainBoundaries
+from wtal_core.fustal.student.heads import PlainBoundaries, TridentBoundaries
 from wtal_core.fustal.student.losses import (
     focal_loss,
     labels_loss,
@@ -125,6 +127,29 @@ def test_the_overlap_weighs_the_positive_alone_and_learns_nothing_by_it() -> Non
     assert not terms["cls"].requires_grad
 
 
+def test_twins_are_learnt_once_by_boundaries_that_all_classes_share() -> None:
+    output, targets, label_BC = make_case()
+    labelled_B, norm = torch.tensor([True, False]), torch.tensor(7.0)
+    _, alone, _ = student_loss(output, targets, label_BC, labelled_B, norm, PARAMS)
+    targets.class_BPC[0, 0, 0] = 1
+    _, twins, _ = student_loss(output, targets, label_BC, labelled_B, norm, PARAMS)
+    assert twins["reg"].item() == alone["reg"].item()
+
+
+def test_twins_are_learnt_by_the_boundaries_of_each_class() -> None:
+    output, targets, label_BC = make_case()
+    targets.class_BPC[0, 0, 0] = 1
+    start_BPC = torch.zeros(2, 3, 2, requires_grad=True)
+    bins = torch.zeros(2, 3, 2, 3)
+    boundaries = TridentBoundaries(start_BPC, torch.zeros(2, 3, 2), bins, output.points)
+    output = replace(output, boundaries=boundaries)
+    labelled_B, norm = torch.tensor([True, False]), torch.tensor(7.0)
+    _, terms, _ = student_loss(output, targets, label_BC, labelled_B, norm, PARAMS)
+    terms["reg"].backward()
+    assert start_BPC.grad is not None
+    assert start_BPC.grad[0, 0].ne(0).tolist() == [True, True]
+
+
 def test_without_any_positive_the_loss_is_of_background_alone() -> None:
     output, targets, label_BC = make_case()
     none = Targets(
@@ -146,7 +171,16 @@ def test_the_labels_loss_pools_each_videos_own_snippets() -> None:
     p, q = 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))  # of class 0
     first = -2 * math.log(p)
     second = -math.log(q) - math.log(1 - q)
-    assert found.item() == pytest.approx((first + second) / 2, rel=1e-5)
+    assert found.item() == pytest.approx((first + second) / (2 * 2), rel=1e-5)
+
+
+def test_the_labels_loss_is_the_generators() -> None:
+    """Its published weight is the one of a mean over classes."""
+    logit_BTC, label_BC = torch.randn(2, 11, 5), torch.eye(5)[[1, 3]]
+    mask_BT = torch.ones(2, 11, dtype=torch.bool)
+    found = labels_loss(logit_BTC, mask_BT, label_BC, replace(PARAMS, video_dropout=0.0))
+    output = BranchOutput(logit_BTC, logit_BTC, logit_BTC, mask_BT)
+    assert found.item() == pytest.approx(label_loss(output, label_BC, PARAMS.video_ratio).item())
 
 
 def test_hidden_snippets_are_not_pooled() -> None:
@@ -158,4 +192,4 @@ def test_hidden_snippets_are_not_pooled() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         found = [labels_loss(logit_BTC, mask_BT, label_BC, params).item() for _ in range(200)]
-    assert 35 < sum(loss > 10 for loss in found) < 85
+    assert 35 < sum(loss > 5 for loss in found) < 85

@@ -78,6 +78,32 @@ def test_a_compiler_that_fails_is_quoted(empty: Path, monkeypatch: pytest.Monkey
     assert not list(empty.iterdir())
 
 
+def test_a_compiler_that_is_no_program_is_named(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (empty.parent / "no++").write_bytes(b"\0\0\0\0")
+    (empty.parent / "no++").chmod(0o755)
+    monkeypatch.setenv("CXX", str(empty.parent / "no++"))
+    with pytest.raises(WtalError, match=r"(?s)no\+\+ does not compile.*Exec format error"):
+        engine.load_kernels("compiled")
+    assert engine.load_kernels("auto").name == "numba"
+    assert "Exec format error" in caplog.text
+
+
+@needs_compiler
+def test_a_library_is_on_the_disk_before_it_has_its_name(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def noted(path: Path) -> None:
+        seen.append((path.name, (empty / path.name).exists()))
+
+    monkeypatch.setattr(toolchain, "_sync", noted)
+    library = toolchain.build("baseline")
+    assert seen == [(library.name, False)]
+
+
 def test_a_user_names_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = fake_compiler(tmp_path, "exit 0")
     monkeypatch.setenv("CXX", mine)
@@ -160,12 +186,23 @@ def test_a_folder_that_cannot_be_made_is_named(
         build_folder()
 
 
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its rights as the system tells them: who runs tests as root may write everywhere."""
+    monkeypatch.setenv("WTAL_KERNELS", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(WtalError, match=f"{tmp_path}: cannot be written to; .*WTAL_KERNELS"):
+        build_folder()
+
+
 def test_builds_lie_in_a_folder_that_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WTAL_KERNELS", raising=False)
     assert build_folder() == Path(__file__).parents[2] / ".cache" / "kernels"
-    monkeypatch.setattr("os.access", lambda *_: False)
+    checkout = Path(__file__).parents[2]
+    monkeypatch.setattr("os.access", lambda path, _: path != checkout)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert build_folder() == tmp_path / "wtal" / "kernels"
     monkeypatch.setenv("WTAL_KERNELS", str(tmp_path / "mine"))

@@ -5,9 +5,9 @@ Nothing in here loads torch.
 torch      eager. With fp32 on a processor the reference: the network as it stands in i3d.py and
            clip.py. With bf16, BatchNorm is folded, weights and activations are bfloat16, the head
            is float32.
-compile    torch.compile of that folded network. It starts in 20 to 30 s a process, with a C++
-           compiler, and then gains some 5 % on `torch` in bf16 (15 % in fp32): after thousands of
-           snippets. So `auto` never chooses it.
+compile    torch.compile of that folded network. It needs a C++ compiler and seconds to start in a
+           process, and gains so little on `torch` (benchmarks/i3d.py, benchmarks/clip.py) that it
+           pays after many snippets only. So `auto` never chooses it.
 openvino   Intel's runtime, an optional package; on x86 processors of AMD, too, the fastest in
            either precision.
 """

@@ -4,12 +4,10 @@ Windows that overlap are encoded each by itself. What two of them compute alike 
 first convolution goes over time in steps of 2 with 2 frames of padding before and 3 after, so of
 its 8 outputs over 16 frames only 1..5 see no padding; after Conv3d_2c, which looks one step to
 either side, 2..4 of them; after Mixed_3b one, and nothing after Mixed_4b. At a stride of 4 a
-window could take 3 of 8 outputs of the first convolution (13.4 of 55.6 GFLOP) from its neighbour
-and 1 of 8 of Conv3d_2c (16.6 GFLOP): 13 % of the operations. Measured without the cost of fitting
-the parts together, that is 7 % of the time in eager fp32, 15 % in bf16, 17 % in OpenVINO bf16 of
-I3D alone; with decoding, flow and CLIP beside it, at most 7 % of the whole way (per window some
-200 ms of flow, 80 of CLIP, 15 of decoding, 230 of both streams, of which 39 would go). Nor could
-the bytes be those of other strides any more. So it is not done.
+window could take 3 of 8 outputs of the first convolution (13.2 of 55.6 GFLOP) from its neighbour
+and 1 of 8 of Conv3d_2c (16.6 GFLOP): 13 % of the operations of I3D, and less of the whole way, of
+which flow takes the larger part (benchmarks/whole.py). Nor could the bytes be those of other
+strides any more. So it is not done.
 
 Shapes: B clips, C channels, F frames, H W pixels, D feature channels.
 """

@@ -14,9 +14,8 @@ from wtal_core.encoders.backends import Backend
 from wtal_core.encoders.i3d import Triple, load_i3d
 from wtal_core.encoders.i3d_folded import FoldedI3d
 
-# Cells of a batch on a processor: those of one clip of 16 x 224 x 224. I3D's largest layer takes
-# 26 MB of them in float32, all of the forward pass under 200 MB. Larger batches gain nothing there
-# (measured); of smaller pictures several share the cost of a call.
+# Cells of a batch on a processor: those of one clip of 16 x 224 x 224, whose largest layer fills
+# 26 MB in float32: enough for each operation. Of smaller pictures several share the cost of a call.
 _CELLS, _MOST = 16 * 224 * 224, 8
 
 

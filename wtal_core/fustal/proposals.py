@@ -49,6 +49,9 @@ def propose_segments(
     the classes that get proposals; else those whose video-level score reaches `class_floor`, or
     the best one. Runs above the levels of either sequence are scored by the class's outer-inner
     contrast [OIC] plus a share of its video-level score, then thinned out class by class.
+    Differs: CoLA sets scores below a level of the class to 0 before it scores the runs of that
+    level, so that little is left outside them; here all runs are scored alike. It drops runs of a
+    single bin, and its tIoU adds a second to every length.
     Raises ValueError when shapes do not fit or a score is not a number.
     """
     score_TC, action_T, video_score_C = (
@@ -93,9 +96,11 @@ def propose_segments(
 
 def sum_overlap(seg_M2: Floats, which_N: Indices) -> Floats:
     """(N,) summed tIoU of the segments `which_N` with all M others, whatever their class."""
-    overlap_NM = tiou_NM(seg_M2[which_N], seg_M2)
-    overlap_NM[np.arange(len(which_N)), which_N] = 0.0
-    total_N: Floats = overlap_NM.sum(axis=1)
+    total_N = np.zeros(len(which_N))
+    for row, i in enumerate(which_N):
+        overlap_M = tiou_NM(seg_M2[i : i + 1], seg_M2)[0]
+        overlap_M[i] = 0.0
+        total_N[row] = overlap_M.sum()
     return total_N
 
 
@@ -111,7 +116,7 @@ def choose_classes(
     known; `labels_only: false` does as it does.
     """
     if labels and params.labels_only:
-        return sorted(classes.index(name) for name in labels)
+        return sorted({classes.index(name) for name in labels})
     by_score = LocalizeParams(class_floor=params.class_floor)
     return [int(c) for c in select_classes(video_score_C, by_score, theta_cls=0.0)]
 
@@ -119,15 +124,15 @@ def choose_classes(
 def suppress_above(seg_N2: Floats, score_N: Floats, tiou: float) -> Indices:
     """Hard suppression: the kept indices, best first; nothing kept overlaps by more than `tiou`.
 
-    Of equal scores the one that comes first in the input is kept first.
+    Of equal scores the one that comes first in the input is kept first. One row of overlaps at a
+    time: a restless hour has some 30 000 runs, whose square does not fit into memory.
     """
-    overlap_NN = tiou_NM(seg_N2, seg_N2)
     free_N = np.ones(len(score_N), dtype=bool)
     kept = []
     for i in np.argsort(-score_N, kind="stable"):
         if free_N[i]:
             kept.append(i)
-            free_N &= overlap_NN[i] <= tiou
+            free_N &= tiou_NM(seg_N2[i : i + 1], seg_N2)[0] <= tiou
     return np.array(kept, dtype=np.intp)
 
 

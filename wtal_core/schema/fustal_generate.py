@@ -10,7 +10,8 @@ from wtal_core.schema.training import StepParams
 class FustalGenerateParams:
     """The network, what it contrasts, and how it is trained; the published values for THUMOS14.
 
-    The 6000 published steps are 60 epochs of at least 100.
+    The 6000 published steps are 60 epochs of at least 100. Differs: CoLA draws its 750 snippets
+    from all parts of a longer video; here they are a run, as for the other branches.
     """
 
     width: int = 2048  # channels of the embedded feature, which is contrasted

@@ -51,7 +51,7 @@ class StudentParams:
     iou_loss: Literal["diou", "giou"] = "diou"  # of the segments
     iou_power: float = 0.2  # a positive's class loss is weighed by its tIoU to this power
     reg_weight: float = 1.0  # of the segments' loss beside that of the classes
-    video_weight: float = 1.0  # of the loss of the video-level labels; 0: without
+    video_weight: float = 1.0  # of the video-level loss, a mean over classes; 0: without
     video_ratio: int = 5  # pooled by it: snippets not hidden // video_ratio
     video_dropout: float = 0.7  # of hiding a snippet from that pooling
     norm_start: float = 100.0  # positives a step that the losses are first divided by

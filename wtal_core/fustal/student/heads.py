@@ -51,7 +51,10 @@ class PlainBoundaries:
 
 
 class PlainHead(nn.Module):
-    """ActionFormer's: both distances, times a factor learnt for each level, ReLU."""
+    """ActionFormer's: both distances, times a factor learnt for each level, ReLU.
+
+    Differs: a positive's class loss is weighed by its tIoU (`iou_power`) under this head, too.
+    """
 
     def __init__(self, width: int, layers: int, levels: int) -> None:
         super().__init__()
@@ -92,7 +95,8 @@ class TridentBoundaries:
 class TridentHead(nn.Module):
     """TriDet's: a boundary is where its response stands out among the rows near a point.
 
-    Each class has responses of its own.
+    Each class has responses of its own. Differs: there no gradient goes from the responses to the
+    pyramid, responses begin as low as classes do, and each level scales its weights, cut at 0.
     """
 
     def __init__(self, width: int, layers: int, classes: int, bins: int) -> None:

@@ -1,6 +1,7 @@
 """The student's losses: classes, segments, and the video-level labels.
 
-B videos, T snippets, P points of all levels, C classes, N points that learn a segment.
+B videos, T snippets, P points of all levels, C classes, N points that learn a segment, M of their
+classes.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wtal_core.fustal.student.assignment import Targets
+from wtal_core.fustal.student.heads import PlainBoundaries
 from wtal_core.fustal.student.network import StudentOutput
 from wtal_core.losses.mil import video_loss
 from wtal_core.schema.student import StudentParams
@@ -48,6 +50,7 @@ def segment_loss(ours_N2: Tensor, theirs_N2: Tensor, kind: str) -> Tensor:
 def labels_loss(logit_BTC: Tensor, mask_BT: Tensor, label_BC: Tensor, p: StudentParams) -> Tensor:
     """Cross-entropy of the labels with the pooled logits of the finest level, both terms.
 
+    A mean over classes and videos, as the generator's, which the published weight of 1 supposes.
     Differs: the published code zeroes logits at random before it pools, and counts the snippets
     of the whole batch for k. A zero is far above the logits of background, so here a snippet is
     hidden instead; k is that of the video's own snippets.
@@ -55,7 +58,7 @@ def labels_loss(logit_BTC: Tensor, mask_BT: Tensor, label_BC: Tensor, p: Student
     drawn_BT = torch.rand(mask_BT.shape, device=mask_BT.device)
     seen_BT = mask_BT & (drawn_BT >= p.video_dropout)
     seen_BT = torch.where(seen_BT.any(1, keepdim=True), seen_BT, mask_BT)
-    return video_loss(logit_BTC, seen_BT, label_BC, p.video_ratio, "bce")
+    return video_loss(logit_BTC, seen_BT, label_BC, p.video_ratio, "bce") / label_BC.shape[1]
 
 
 def student_loss(
@@ -70,7 +73,8 @@ def student_loss(
 
     norm: that mean before it. labelled_B: whether a video has any pseudo-segment; one without
     learns from its labels alone, since that nothing passed the filter does not say that nothing
-    happens.
+    happens. Where a point has several classes (CliffDiving beside Diving), a head with boundaries
+    of each class learns them for each, as [TriDet].
     """
     counted_BP = output.mask_BP & labelled_B[:, None]
     video_N, point_N = (counted_BP & (targets.own_BP >= 0)).nonzero(as_tuple=True)
@@ -78,20 +82,23 @@ def student_loss(
     norm = params.norm_momentum * norm + (1 - params.norm_momentum) * count
     learnt_N2 = targets.offset_BP2[video_N, point_N]
     class_N = targets.own_BP[video_N, point_N]
-    found_N2 = output.boundaries.offsets(video_N, point_N, class_N)
+    of_M, class_M = targets.class_BPC[video_N, point_N].nonzero(as_tuple=True)
+    found_M2 = output.boundaries.offsets(video_N[of_M], point_N[of_M], class_M)
+    learnt_M2 = learnt_N2[of_M]
     class_BPC = focal_loss(
         output.logit_BPC, targets.class_BPC, params.focal_alpha, params.focal_gamma
     )
     if params.iou_power:
-        weight_N = tiou_of_offsets(found_N2, learnt_N2).detach() ** params.iou_power
-        hot_NC = targets.class_BPC[video_N, point_N]
-        weight_BPC = torch.ones_like(class_BPC).index_put(
-            (video_N, point_N), 1 + hot_NC * (weight_N[:, None] - 1)
+        weight_M = tiou_of_offsets(found_M2, learnt_M2).detach() ** params.iou_power
+        class_BPC = class_BPC * torch.ones_like(class_BPC).index_put(
+            (video_N[of_M], point_N[of_M], class_M), 1 + (weight_M - 1)
         )
-        class_BPC = class_BPC * weight_BPC
+    segment_M = segment_loss(found_M2, learnt_M2, params.iou_loss)
+    if isinstance(output.boundaries, PlainBoundaries):  # the same of all classes: once a point
+        segment_M = segment_M[class_M == class_N[of_M]]
     terms = {
         "cls": class_BPC.masked_fill(~counted_BP[..., None], 0).sum() / norm,
-        "reg": segment_loss(found_N2, learnt_N2, params.iou_loss).sum() / norm,
+        "reg": segment_M.sum() / norm,
     }
     total = terms["cls"] + params.reg_weight * terms["reg"]
     if params.video_weight:

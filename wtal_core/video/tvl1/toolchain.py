@@ -81,12 +81,24 @@ def build(isa: str) -> Path:
     with TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / target.name
         command = [compiler, *_FLAGS, *ISAS[isa], str(SOURCE), "-o", str(fresh)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = "\n  ".join(done.stderr.strip().splitlines()[-5:])
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            lines = done.stderr.strip().splitlines() if done.returncode else []
+            failed = done.returncode != 0
+        except OSError as err:  # a file of that name which is no program
+            lines, failed = [str(err)], True
+        if failed:
+            said = "\n  ".join(lines[-5:])
             raise WtalError(
                 f"flow.backend compiled: {compiler} does not compile {SOURCE.name}; name another "
                 f"in CXX, or set flow.backend to numba, which gives the same flow:\n  {said}"
             )
+        _sync(fresh)
         os.replace(fresh, target)
     return target
+
+
+def _sync(library: Path) -> None:
+    """To the disk: one that a power cut has emptied ends each run that loads it, without a word."""
+    with library.open("rb") as file:
+        os.fsync(file.fileno())
