@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from wtal_cli.documents import check_place, refuse_existing, refuse_strangers, write_text
+from wtal_cli.documents import (
+    check_place,
+    refuse_existing,
+    refuse_strangers,
+    sole_writer,
+    write_text,
+)
 from wtal_core.errors import WtalError
 
 MADE = ("tasks.json", "*.vtt")
@@ -97,3 +103,18 @@ def test_standard_output_as_a_file_name(tmp_path: Path) -> None:
         write_text(Path(f"/proc/self/fd/{file.fileno()}"), "words\n")
     assert (tmp_path / "out").read_text() == "words\n"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with sole_writer(out), sole_writer(tmp_path / "deep" / "other"):
+        with pytest.raises(WtalError, match="out: another wtal is writing it"), sole_writer(out):
+            raise AssertionError("two at once")
+        (out.parent / ".out.lock").chmod(0o600)  # whoever was refused left it there
+    assert list((tmp_path / "deep").iterdir()) == []
+    with pytest.raises(KeyError), sole_writer(out):
+        raise KeyError
+    (out.parent / ".out.lock").touch()  # of a process that was killed
+    with sole_writer(out):
+        pass
+    assert list((tmp_path / "deep").iterdir()) == []

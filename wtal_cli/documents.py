@@ -1,17 +1,22 @@
 """What commands write: JSON trees, CSV tables, whole or not at all, and never over other files."""
 
 import csv
+import fcntl
 import io
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from wtal_core.atomic import fresh_file
 from wtal_core.errors import WtalError, disk_full
+
+log = logging.getLogger(__name__)
 
 
 def write_tree(path: Path, tree: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -76,6 +81,33 @@ def refuse_strangers(out: Path, record: str) -> None:
         return
     if not out.is_dir() or any(out.iterdir()):
         raise WtalError(f"{out}: holds other files and would be replaced. Name another folder.")
+
+
+@contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Keeps others from writing `out` for as long as the block lasts; WtalError if somebody does.
+
+    Two writers of a folder would take each other's unfinished work away. The lock is the file
+    .NAME.lock beside it; one that a killed process left behind binds nobody.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = out.absolute().with_name(f".{out.absolute().name}.lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise WtalError(
+                f"{out}: another wtal is writing it. Wait for its end, or name another folder."
+            ) from err
+        except OSError as err:
+            log.warning("%s: no second wtal may write it: no locks there (%s)", out, err.strerror)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
 
 
 def check_place(out: Path) -> None:

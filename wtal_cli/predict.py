@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 
 from wtal_cli.description import Description, Table
-from wtal_cli.documents import refuse_strangers
+from wtal_cli.documents import refuse_strangers, sole_writer
 from wtal_cli.plain import plain
 from wtal_cli.run_ import RunArgument, open_run
 from wtal_cli.show import show
@@ -61,31 +62,32 @@ def predict(
     if out is not None:
         refuse_strangers(out, RECORD)
         mode = check_media(media)
-    check_run(settings)
-    names = name_videos(videos)
-    bad: dict[str, WtalError] = {}
-    for name, path in names.items():
-        try:
-            check_readable(path)
-        except BadVideo as problem:
-            note(bad, name, problem)
-    good = {name: path for name, path in names.items() if name not in bad}
-    done = run_all(settings, good, bad, min_score) if good else []
-    if not done:
-        raise WtalError(f"none of the {len(names)} videos can be used, see above")
-    if out is not None:
-        from wtal_cli.predict_files import write_page, write_results
+    with nullcontext() if out is None else sole_writer(out):
+        check_run(settings)
+        names = name_videos(videos)
+        bad: dict[str, WtalError] = {}
+        for name, path in names.items():
+            try:
+                check_readable(path)
+            except BadVideo as problem:
+                note(bad, name, problem)
+        good = {name: path for name, path in names.items() if name not in bad}
+        done = run_all(settings, good, bad, min_score) if good else []
+        if not done:
+            raise WtalError(f"none of the {len(names)} videos can be used, see above")
+        if out is not None:
+            from wtal_cli.predict_files import write_page, write_results
 
-        write_results(
-            out, settings, done, {name: (names[name], bad[name]) for name in bad}, min_score
-        )
-        if page:
-            write_page(out, settings, mode)
-        look = f"; open {out / 'page' / 'index.html'} in a browser" if page else ""
-        print(plain(f"{out}: {len(done)} videos{look}"))
-    if bad:
-        print(f"error: {len(bad)} of {len(names)} videos could not be used", file=sys.stderr)
-        raise typer.Exit(LEFT_OUT)
+            write_results(
+                out, settings, done, {name: (names[name], bad[name]) for name in bad}, min_score
+            )
+            if page:
+                write_page(out, settings, mode)
+            look = f"; open {out / 'page' / 'index.html'} in a browser" if page else ""
+            print(plain(f"{out}: {len(done)} videos{look}"))
+        if bad:
+            print(f"error: {len(bad)} of {len(names)} videos could not be used", file=sys.stderr)
+            raise typer.Exit(LEFT_OUT)
 
 
 def check_run(settings: RunSettings) -> None:

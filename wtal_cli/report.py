@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wtal_cli.documents import refuse_strangers, write_tree
+from wtal_cli.documents import refuse_strangers, sole_writer, write_tree
 from wtal_cli.report_material import read_material
 from wtal_cli.report_media import MODES, Job, Mode, make_media
 from wtal_cli.run_ import Run, RunArgument, open_run
@@ -56,14 +56,15 @@ def report(
     names = name_runs(runs)
     target = out or Path("reports") / "_".join(name.replace("@", "-") for name in names)
     refuse_strangers(target, RECORD)
-    material = [
-        read_material(
-            one, name, params or one.data.resolve().parents[1] / "params.yaml",
-            (results or one.data.resolve().parents[1] / "results") / one.data.name,
-        )
-        for one, name in zip(runs, names, strict=True)
-    ]  # fmt: skip
-    count = write_report(target, runs, material, subset, media)
+    with sole_writer(target):
+        material = [
+            read_material(
+                one, name, params or one.data.resolve().parents[1] / "params.yaml",
+                (results or one.data.resolve().parents[1] / "results") / one.data.name,
+            )
+            for one, name in zip(runs, names, strict=True)
+        ]  # fmt: skip
+        count = write_report(target, runs, material, subset, media)
     print(f"{count} videos; open {target / 'index.html'} in a browser")
 
 
