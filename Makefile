@@ -2,7 +2,7 @@
 # test   lint, types and the tests     check  the same without the slow tests (3 minutes)
 # test-all  and those that take minutes each
 # study  the paper's comparisons and FuSTAL's on a larger synthetic data set, docs/study*.md (an hour)
-# bench  every benchmark beside what it is measured against (40 minutes; some: ONLY=flow,nms)
+# bench  every benchmark beside what it is measured against (45 minutes; some: ONLY=flow,nms)
 # deps   code dependencies of each stage, written into dvc.yaml          clean  remove caches
 PY ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -51,6 +51,15 @@ needs_openvino = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Not by another run: torch takes code made for another processor, too, and crashes."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("inductor")
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)

@@ -39,6 +39,18 @@ def init(*words: str | Path, code: int = 0) -> Result:
     return ran
 
 
+def test_a_pipe_is_no_video(place: Path) -> None:
+    """Reading it would wait for whoever writes to it."""
+    films = place.parent / "films"
+    os.mkfifo(films / "pipe.mp4")
+    with (films / "tags.csv").open("a") as file:
+        file.write("pipe.mp4,Kite\n")
+    ran = init(films, code=2)
+    assert "1 videos cannot be read" in ran.stderr
+    assert "pipe.mp4 (no file, but a pipe or a device)" in ran.stderr
+    assert not Path("data").exists()
+
+
 def test_a_folder_that_the_stages_accept(place: Path) -> None:
     before = snapshot(place.parent / "films")
     said = init(place.parent / "films").output

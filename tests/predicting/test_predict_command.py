@@ -229,6 +229,7 @@ def test_what_is_no_file(called: Called, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["-o", "new", "--media", "cinema"], "--media is one of copy, link, none, got 'cinema'"),
+        (["--min-score", "7"], "--min-score"),
         (["--params", "lost.yaml"], "lost.yaml: no such file"),
     ],
 )

@@ -173,6 +173,23 @@ def test_click_and_keys_seek_the_player(page: Any, folder: Path) -> None:
     assert time_of(page) == pytest.approx(8.0, abs=0.01)
 
 
+def test_keys_seek_after_a_click_on_a_button(page: Any, folder: Path) -> None:
+    """Who has just clicked on Play, or on a box, still moves on with the arrows."""
+    open_video(page, folder, "a-b-b")
+    for name in ("#in", "#curves input[value=vlp]"):
+        page.locator(name).click()
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        assert time_of(page) == pytest.approx(0.64, abs=0.01)
+    page.keyboard.press(" ")  # the box's own key
+    assert page.locator("#curves input[value=vlp]").is_checked()
+    assert page.locator("#play").text_content() == "Play"
+    page.locator("#threshold").focus()
+    page.keyboard.press("ArrowRight")  # the slider's own key
+    assert page.locator("#threshold-value").text_content() == "0.31"
+    assert time_of(page) == pytest.approx(0.64, abs=0.01)
+
+
 def test_the_player_moves_the_cursor(page: Any, folder: Path) -> None:
     open_video(page, folder, "a-b-b")
     page.locator("#player").evaluate("player => { player.currentTime = 5; }")

@@ -211,11 +211,22 @@ def test_a_checkpoint_is_the_last_epoch_though_an_earlier_one_was_better(
         epochs.append({k: v.clone() for k, v in tensors.items()})
 
     monkeypatch.setattr(Resume, "save", keep)
+
+    def learn() -> list[float]:
+        epochs.clear()
+        module.main(data, *(() if name == "warm_up" else ("r1", "r0")), params_of(data))
+        return [float(row.split(",")[2]) for row in (data / curves).read_text().splitlines()[1:]]
+
     change(data, name, "lr: 0.0001", "lr: 1.5")
     change(data, name, "epochs: 10" if name == "warm_up" else "epochs: 20", "epochs: 6")
-    module.main(data, *(() if name == "warm_up" else ("r1", "r0")), params_of(data))
-    totals = [float(row.split(",")[2]) for row in (data / curves).read_text().splitlines()[1:]]
-    assert len(totals) == len(epochs) == 6
+    totals = learn()
+    assert len(totals) == 6
+    # In which epochs it rises, processors do not agree on: the training may have to end earlier.
+    count = max(n for n in range(2, 7) if totals[n - 1] > min(totals[:n]))
+    if count < 6:
+        change(data, name, "epochs: 6", f"epochs: {count}")
+        totals = learn()
+    assert len(totals) == len(epochs) == count
     assert totals[-1] > min(totals)
     kept, _ = load_checkpoint(data / checkpoint)
     assert all(torch.equal(kept[key], epochs[-1][key]) for key in kept)

@@ -389,9 +389,10 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  // a field, the player and a button have keys of their own
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target.closest("input, select, video, button, summary, a")) return;
+  // fields and the player have keys of their own; what is pressed by Space has that one
+  if (event.target.closest("input:not([type=checkbox]), select, video")) return;
+  if (event.key === " " && event.target.closest("input, button, summary, a")) return;
   const act = KEYS[event.key] || KEYS[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
