@@ -56,6 +56,7 @@ def train_plainly(
             mask_1T = torch.ones(logit_1TC.shape[:2], dtype=torch.bool)
             labels.append(
                 video_loss(logit_1TC, mask_1T, video.label_C[None], params.video_ratio, "bce")
+                / trainer.classes
             )
         norm = params.norm_momentum * norm + (1 - params.norm_momentum) * max(1, positives)
         total = torch.stack(cls).sum() / norm + params.reg_weight * torch.stack(reg).sum() / norm

@@ -1,6 +1,7 @@
 """Parameters: what holds, what is refused, and that the message helps."""
 
 import logging
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -300,9 +301,9 @@ class TestCheck:
 
     @pytest.mark.parametrize("section", METHOD)
     def test_every_tracked_section_of_method_must_stand(self, tmp_path: Path, section: str) -> None:
-        lines = (ROOT / "data/demo/dataset.yaml").read_text().splitlines(keepends=True)
-        (line,) = (line for line in lines if line.startswith(f"  {section}: "))
-        spoilt = self.spoil(tmp_path, "dataset.yaml", line, "")
+        text = (ROOT / "data/demo/dataset.yaml").read_text()
+        (block,) = re.findall(rf"^  {section}:.*\n(?:    .*\n)*", text, re.MULTILINE)
+        spoilt = self.spoil(tmp_path, "dataset.yaml", block, "")
         with pytest.raises(ParamsError, match=f"method.{section} is missing"):
             check(*spoilt)
 
