@@ -260,7 +260,8 @@ def test_what_no_browser_plays_has_a_copy_that_plays(page: Any, folder: Path) ->
 def test_nothing_is_wider_than_a_laptop(page: Any, folder: Path, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     for name in ("index.html", *(f"videos/{p.name}" for p in (folder / "videos").iterdir())):
-        page.goto((folder / name).as_uri())
+        # A picture that loads late would count as failed once the page is left.
+        page.goto((folder / name).as_uri(), wait_until="networkidle")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
