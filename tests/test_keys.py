@@ -27,9 +27,8 @@ SECTIONS = {**method.SECTIONS, **world.SECTIONS}
 PARTS: list[Any] = [method, world, run]
 TRAINERS: list[Any] = [training, pretraining]
 GONE = set(FUSTAL)  # sections without a case
-if (
-    ROOT / "stages/fustal_student.py"
-).is_file():  # the second system may be deleted, and its cases with it
+# The second system may be deleted, and its cases with it.
+if (ROOT / "stages" / "fustal_student.py").is_file():
     from tests.keys import fustal
 
     SECTIONS |= fustal.SECTIONS

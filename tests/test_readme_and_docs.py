@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from stages.check import FACTS
-from tests import documents
+from tests import markdown
 from tests.closure import ROOT
 from wtal_core.annotations import read_labels
 from wtal_core.params import load_yaml, read_facts
@@ -25,18 +25,18 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relativ
 
 @pages
 def test_every_link_leads_somewhere(page: Path) -> None:
-    assert not documents.broken_links(page)
+    assert not markdown.broken_links(page)
 
 
 @pages
 def test_every_command_exists(page: Path) -> None:
-    found = [documents.unknown(words) for words in documents.commands(page.read_text("utf-8"))]
+    found = [markdown.unknown(words) for words in markdown.commands(page.read_text("utf-8"))]
     assert not [fault for fault in found if fault]
 
 
 @pages
 def test_every_switch_exists(page: Path) -> None:
-    assert not documents.unknown_switches(page.read_text("utf-8"))
+    assert not markdown.unknown_switches(page.read_text("utf-8"))
 
 
 @pages
@@ -46,7 +46,7 @@ def test_one_title(page: Path) -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    assert set(PAGES) <= documents.reachable(ROOT / "README.md")
+    assert set(PAGES) <= markdown.reachable(ROOT / "README.md")
 
 
 def test_one_sitting() -> None:
@@ -97,7 +97,7 @@ class TestLinks:
     )  # fmt: skip
     def test_sound(self, page: Path, link: str) -> None:
         page.write_text(f"# A page\n\nSee {link} there.\n" if "```" not in link else f"{link}\n")
-        assert documents.broken_links(page, page.parent) == []
+        assert markdown.broken_links(page, page.parent) == []
 
     @pytest.mark.parametrize(
         ("link", "fault"),
@@ -116,11 +116,11 @@ class TestLinks:
     )
     def test_broken(self, page: Path, link: str, fault: str) -> None:
         page.write_text(f"# A page\n\nSee {link} there.\n")
-        assert documents.broken_links(page, page.parent) == [f"a.md: {fault}"]
+        assert markdown.broken_links(page, page.parent) == [f"a.md: {fault}"]
 
     def test_reachable_through_another_page(self, page: Path) -> None:
         page.write_text("[b](docs/b.md#go-on)\n")
-        names = {path.name for path in documents.reachable(page)}
+        names = {path.name for path in markdown.reachable(page)}
         assert names == {"a.md", "b.md"}  # and not lone.md
 
 
@@ -140,7 +140,7 @@ make nothing
 """
 
     def test_where_they_are_looked_for(self) -> None:
-        assert list(documents.commands(self.TEXT)) == [
+        assert list(markdown.commands(self.TEXT)) == [
             ["wtal", "plan", "demo"],
             ["python", "-m", "benchmarks", "--only", "flow"],
             ["make", "bench", "ONLY=flow"],
@@ -156,7 +156,7 @@ dvc exp run -S dataset=x -S data/x/dataset.yaml:method.b_step.epochs=1 -S loss.k
 dvc exp run -S data/x/dataset.yaml:method.c_step.epochs=1 -S thresholds=1 -S '~rounds.r7'
 ```
 """
-        assert documents.unknown_switches(text) == [
+        assert markdown.unknown_switches(text) == [
             "loss.kd_wait", "data/x/dataset.yaml:method.c_step.epochs", "rounds.r7"
         ]  # fmt: skip
 
@@ -170,7 +170,7 @@ dvc exp run -S data/x/dataset.yaml:method.c_step.epochs=1 -S thresholds=1 -S '~r
         ],
     )  # fmt: skip
     def test_known(self, line: str) -> None:
-        assert documents.unknown(line.split()) is None
+        assert markdown.unknown(line.split()) is None
 
     @pytest.mark.parametrize(
         ("line", "fault"),
@@ -187,4 +187,4 @@ dvc exp run -S data/x/dataset.yaml:method.c_step.epochs=1 -S thresholds=1 -S '~r
         ],
     )
     def test_made_up(self, line: str, fault: str) -> None:
-        assert documents.unknown(line.split()) == f"{line}: {fault}"
+        assert markdown.unknown(line.split()) == f"{line}: {fault}"
