@@ -7,14 +7,14 @@ instance there.
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from stages.launch import launch
 from wtal_core.annotations import read_json, read_predictions
 from wtal_core.evaluation.pseudo_segments import measure_segments
-from wtal_core.ground_truth import read_ground_truth
+from wtal_core.ground_truth import has_instances, read_ground_truth
 from wtal_core.tables import write_json
 
 TIOU = 0.5
@@ -30,8 +30,10 @@ def main(
 ) -> None:
     """Precision and recall of the pseudo-segments, and of all proposals, at tIoU .5."""
     truth_path = data / "ground_truth.json"
-    truth = None if lacks_train(read_json(truth_path)) else read_ground_truth(truth_path, "train")
-    if truth is None:
+    truth = None
+    if has_instances(truth_path, "train"):
+        truth = read_ground_truth(truth_path, "train")
+    else:
         log.warning("%s: no training video has instances, so segments are only counted", truth_path)
     kept_path = data / "fustal" / "pseudo_segments.json"
     metrics: dict[str, float] = {}
@@ -51,15 +53,6 @@ def main(
     metrics["videos"] = len(kept)
     metrics["videos_left_with_nothing"] = sum(not rows for rows in kept.values())
     write_json(results / data.name / "fustal" / "pseudo_segments" / "metrics.json", metrics)
-
-
-def lacks_train(tree: Any) -> bool:
-    """Whether a ground truth is of the test split alone, which is all that other stages need."""
-    entries = tree.get("database") if isinstance(tree, dict) else None
-    return isinstance(entries, dict) and not any(
-        isinstance(entry, dict) and entry.get("subset") == "train" and entry.get("annotations")
-        for entry in entries.values()
-    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wtal_core.errors import WtalError
-from wtal_core.ground_truth import read_ground_truth
+from wtal_core.ground_truth import has_instances, read_ground_truth
 
 
 def _write(folder: Path, annotations: list[dict[str, Any]], duration: float = 20.0) -> Any:
@@ -107,3 +107,18 @@ def test_ambiguous_intervals_of_the_subset(tmp_path: Path) -> None:
 def test_bad_ambiguous_intervals_are_named(tmp_path: Path, intervals: Any, message: str) -> None:
     with pytest.raises(WtalError, match=message):
         read_ground_truth(_with_ambiguous(tmp_path, intervals), "test")
+
+
+def test_which_subsets_are_annotated(tmp_path: Path) -> None:
+    instance = {"segment": [1.0, 2.0], "label": "hop"}
+    database = {
+        "a": {"subset": "test", "duration": 9.0, "annotations": [instance]},
+        "b": {"subset": "train", "duration": 7.0, "annotations": []},
+    }
+    path = tmp_path / "ground_truth.json"
+    path.write_text(json.dumps({"database": database}), encoding="utf-8")
+    assert has_instances(path, "test")
+    assert not has_instances(path, "train")
+    path.write_text(json.dumps({"videos": {}}), encoding="utf-8")
+    with pytest.raises(WtalError, match="needs 'database'"):
+        has_instances(path, "test")

@@ -50,9 +50,7 @@ def read_ground_truth(path: Path, subset: str) -> GroundTruth:
     WtalError, naming file and item, for a segment that is otherwise reversed, empty, negative or
     outside its video.
     """
-    tree = read_json(path)
-    if not isinstance(tree, dict) or not isinstance(tree.get("database"), dict):
-        raise WtalError(f"{path}: the file needs 'database' (dict). Correct the file.")
+    tree = _read_tree(path)
     durations: dict[str, float] = {}
     rows: list[tuple[str, str, float, float]] = []
     for video, entry in tree["database"].items():
@@ -72,6 +70,21 @@ def read_ground_truth(path: Path, subset: str) -> GroundTruth:
     video_N, label_N, start_N, end_N = zip(*rows, strict=True)
     segments = Segments.build(video_N, label_N, start_N, end_N)
     return GroundTruth(segments, durations, _ambiguous(tree.get("ambiguous", {}), durations, path))
+
+
+def has_instances(path: Path, subset: str) -> bool:
+    """Whether any video of `subset` is annotated: most stages need the test split alone."""
+    return any(
+        isinstance(entry, dict) and entry.get("subset") == subset and entry.get("annotations")
+        for entry in _read_tree(path)["database"].values()
+    )
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    tree = read_json(path)
+    if not isinstance(tree, dict) or not isinstance(tree.get("database"), dict):
+        raise WtalError(f"{path}: the file needs 'database' (dict). Correct the file.")
+    return tree
 
 
 def _ambiguous(tree: Any, durations: dict[str, float], path: Path) -> Segments:
